@@ -1,0 +1,1 @@
+//! Generated types to and from the domain's commands and events.

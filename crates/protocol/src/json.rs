@@ -1,0 +1,1 @@
+//! The JSON text format: the protobuf model, flattened.
