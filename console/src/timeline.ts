@@ -4,6 +4,8 @@ import type { ChatMessage } from './message';
 export class Timeline {
   private readonly capacity: number;
   private entries: ChatMessage[] = [];
+  /** Up to when nothing is missed; no end while the connection holds. */
+  private seenUntil = Infinity;
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -22,23 +24,28 @@ export class Timeline {
     return true;
   }
 
+  /** The connection is gone: what comes after the newest message may be missed. */
+  markGap(): void {
+    this.seenUntil = Math.min(this.seenUntil, this.entries.at(-1)?.time ?? -Infinity);
+  }
+
   /**
-   * Takes in the newest page of the history, in ascending order. Where it does not reach back to what is
-   * known, the older messages go: a list with a silent hole would be a lie.
+   * Takes in the newest page of the history, in ascending order. Where a page that is not the whole history
+   * does not reach back to the gap, what lies before it goes: a list with a silent hole would be a lie.
    */
-  catchUp(page: readonly ChatMessage[]): void {
-    const known = new Set(this.entries.map((entry) => entry.id));
+  catchUp(page: readonly ChatMessage[], whole: boolean): void {
     const first = page[0];
-    if (first && !page.some((message) => known.has(message.id))) {
-      this.entries = this.entries.filter((entry) => entry.time > first.time);
+    if (first && !whole && first.time > this.seenUntil) {
+      this.entries = this.entries.filter((entry) => entry.time >= first.time);
     }
+    this.seenUntil = Infinity;
     for (const message of page) this.add(message);
   }
 
   /** A message was edited. */
   replace(message: ChatMessage): void {
     const index = this.entries.findIndex((entry) => entry.id === message.id);
-    if (index >= 0) this.entries[index] = { ...message, time: this.entries[index]?.time ?? message.time };
+    if (index >= 0) this.entries[index] = message;
   }
 
   /** A message was recalled. */

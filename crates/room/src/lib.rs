@@ -1,1 +1,16 @@
-//! room
+//! The rules of a chat room: values in, effects out. No I/O, no async; time and randomness are arguments.
+
+pub mod attributes;
+pub mod clock;
+pub mod content;
+pub mod gap;
+pub mod history;
+pub mod lanes;
+pub mod query;
+pub mod rates;
+pub mod resume;
+pub mod room;
+pub mod sequence;
+pub mod session;
+pub mod switches;
+pub mod token;

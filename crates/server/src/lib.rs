@@ -1,1 +1,3 @@
-//! server
+//! Everything of Grandstand with a side effect: sockets, store, bus, HTTP. The program is a thin shell around it.
+
+pub mod store;

@@ -3,7 +3,7 @@ import { eventOf, Inbox, unique, withDeadline } from '../support/wait.js';
 
 const open = new Set();
 
-/** Logs in. `id` may be undefined: then the server invents one. */
+/** Logs in. With `null` for its id the server invents one. */
 export async function logIn(sdk, server, id = unique('user'), options = {}) {
   const Realtime = sdk.Realtime(server);
   const realtime = new Realtime({
@@ -13,7 +13,7 @@ export async function logIn(sdk, server, id = unique('user'), options = {}) {
     ...sdk.options(server),
   });
   const { tag, isReconnect } = options;
-  const client = await withDeadline(realtime.createIMClient(id, { tag, isReconnect }), `login of ${id}`);
+  const client = await withDeadline(realtime.createIMClient(id ?? undefined, { tag, isReconnect }), `login of ${id}`);
   return new SdkClient(sdk, realtime, client);
 }
 

@@ -19,17 +19,21 @@ function optionsV5(server) {
   return { server: server.url };
 }
 
-/** 3.x has no option for its server: apps overwrite the two static functions that fetch routes. */
-function pointedV3(server) {
+/** 3.x has no option for its server: apps overwrite the static functions that fetch routes. */
+function routedV3(server) {
   return class extends v3.Realtime {
     static _fetchPushRouter() {
       return Promise.resolve(server.host);
     }
+  };
+}
 
+/** The second function always asks by https, so over plain HTTP it is overwritten as well. */
+function routedV3Plain(server) {
+  return class extends routedV3(server) {
     static async _fetchEndpointsInfo({ appId, ssl }) {
-      const router = await this._fetchPushRouter();
-      const scheme = new URL(server.url).protocol;
-      const answer = await fetch(`${scheme}//${router}/v1/route?appId=${appId}&secure=${ssl}&_t=${Date.now()}`);
+      const query = new URLSearchParams({ appId, secure: ssl, _t: Date.now() });
+      const answer = await fetch(`http://${await this._fetchPushRouter()}/v1/route?${query}`);
       return answer.json();
     }
   };
@@ -45,8 +49,9 @@ export const V4_TLS = sdk('4.3.1, binary, TLS', v4, false, optionsV4OverTls);
 export const V4_TLS_TEXT = sdk('4.3.1, Base64, TLS', v4, true, optionsV4OverTls);
 export const V5 = sdk('5.0.0-rc.8, binary', v5, false, optionsV5);
 export const V5_TEXT = sdk('5.0.0-rc.8, Base64', v5, true, optionsV5);
-export const V3 = sdk('3.5.7, binary', v3, false, () => ({}), pointedV3);
-export const V3_TEXT = sdk('3.5.7, Base64', v3, true, () => ({}), pointedV3);
+export const V3 = sdk('3.5.7, binary', v3, false, () => ({}), routedV3Plain);
+export const V3_TEXT = sdk('3.5.7, Base64', v3, true, () => ({}), routedV3Plain);
+export const V3_TLS = sdk('3.5.7, binary, TLS', v3, false, () => ({}), routedV3);
 
 /** Current releases, both formats. */
 export const CURRENT = [V4, V4_TEXT, V5, V5_TEXT];

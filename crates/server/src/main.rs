@@ -1,0 +1,3 @@
+//! The `grandstand` program.
+
+fn main() {}

@@ -1,0 +1,236 @@
+//! What outlives the process: rooms, messages, who is in which room, wills, token keys.
+
+mod record;
+
+use async_trait::async_trait;
+use grandstand_protocol::{AppId, ClientId, MessageId, RoomId};
+use grandstand_room::{
+    attributes::{Applied, AttributeUpdate, UpdateError},
+    clock::Millis,
+    gap::GapStart,
+    history::HistoryQuery,
+    query::{Filter, RoomQuery},
+    room::Room,
+    session::SessionId,
+    switches::OneRoomPer,
+};
+
+pub use record::{
+    Appended, Claim, Claimed, Edit, Imported, NewMessage, NodeId, Patched, Recovered, Resumed, Retention, Revocation,
+    SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will, WillSent,
+};
+
+/// The store failed. The text is for the log, never for a client.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full; reads go on.
+    #[error("the disk is full")]
+    Full,
+    /// The store is shutting down or its writer is gone.
+    #[error("the store is closed")]
+    Closed,
+    /// Anything else.
+    #[error("the store failed: {0}")]
+    Failed(#[from] Box<dyn std::error::Error + std::marker::Send + Sync>),
+}
+
+/// Why a message was not stored.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// There is no such room.
+    #[error("no such room")]
+    NoRoom,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a message was not edited or recalled.
+#[derive(Debug, thiserror::Error)]
+pub enum ModifyError {
+    /// There is no such message in the room.
+    #[error("no such message")]
+    NotFound,
+    /// Somebody else wrote it.
+    #[error("somebody else wrote it")]
+    NotAuthor,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a room was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is no such room.
+    #[error("no such room")]
+    NoRoom,
+    /// The update does not fit the room's data.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a room was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// A room of that id is there already.
+    #[error("a room of that id exists")]
+    Exists,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The only part of the system that has to be reliable.
+///
+/// Every method that writes returns after its change is committed: it survives a crash of the process and of the
+/// machine. Writes of one room are applied in one order, which is the order of their numbers. Calls may run
+/// concurrently; a call that was dropped before it returned may or may not have happened. An error means that nothing
+/// was changed. Apps never see each other's data.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// The keys that sign session tokens, made at the first call.
+    async fn token_keys(&self, now: Millis) -> Result<TokenKeys, StoreError>;
+
+    /// Makes a room with the id it brings. Ids are 24 random hexadecimal digits, or an import's own.
+    async fn create_room(&self, app: &AppId, room: Room) -> Result<(), CreateError>;
+
+    /// A room by id. Cheap: clients look up every unknown room that sends something.
+    async fn room(&self, app: &AppId, room: &RoomId) -> Result<Option<Room>, StoreError>;
+
+    /// Rooms that match, in the query's order. Look-ups by id, name and `updatedAt` use an index.
+    async fn find_rooms(&self, app: &AppId, query: &RoomQuery) -> Result<Vec<Room>, StoreError>;
+
+    /// How many rooms match.
+    async fn count_rooms(&self, app: &AppId, filter: &Filter) -> Result<u64, StoreError>;
+
+    /// Applies an update to the room's data and sets `updated_at` (never backwards). Atomic per room.
+    async fn update_room(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        update: &AttributeUpdate,
+        limit: usize,
+        now: Millis,
+    ) -> Result<(Room, Applied), ChangeError>;
+
+    /// Removes a room with its messages. Sessions that were in it are in no room.
+    async fn delete_room(&self, app: &AppId, room: &RoomId) -> Result<bool, StoreError>;
+
+    /// Numbers, times and stores a message. Numbers of a room count from 1 without gaps; timestamps never decrease
+    /// in a room. (app, sender, `dedupe`) is unique for 30 minutes: a retry returns the first outcome.
+    async fn append(&self, message: NewMessage, now: Millis) -> Result<Appended, AppendError>;
+
+    /// A page of history, ascending by (timestamp, number).
+    async fn history(&self, app: &AppId, room: &RoomId, query: &HistoryQuery) -> Result<Vec<StoredMessage>, StoreError>;
+
+    /// Live messages with numbers in `first..=last`, ascending: what a receiver missed.
+    async fn range(&self, app: &AppId, room: &RoomId, first: u64, last: u64) -> Result<Vec<StoredMessage>, StoreError>;
+
+    /// HIGH messages after `start` and up to number `last`, ascending, recalled ones left out, edited ones as
+    /// edited; the newest `limit` of them.
+    async fn gap(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        start: GapStart,
+        last: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>, StoreError>;
+
+    /// One message by id.
+    async fn message(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &MessageId,
+    ) -> Result<Option<StoredMessage>, StoreError>;
+
+    /// Edits or recalls a message, if `author` wrote it. `patched_at` never decreases in a room. A recalled message
+    /// keeps its place with the stub body.
+    async fn modify(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &MessageId,
+        author: &ClientId,
+        edit: Edit,
+        now: Millis,
+    ) -> Result<Patched, ModifyError>;
+
+    /// Patches of a room later than `after`, oldest first, the newest `limit` of them.
+    async fn patches(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        after: Millis,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>, StoreError>;
+
+    /// Puts a session into a room. With [`OneRoomPer::Client`] every session of the client id, dropped ones too, is
+    /// taken out of every other room. Each claim of a client id gets a higher epoch than all before.
+    async fn claim(&self, claim: Claim, scope: OneRoomPer, now: Millis) -> Result<Claimed, AppendError>;
+
+    /// Takes a session out of its room, if it is in `room`.
+    async fn leave(&self, app: &AppId, session: SessionId, room: &RoomId) -> Result<bool, StoreError>;
+
+    /// What is remembered of a client's sessions, live and dropped.
+    async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError>;
+
+    /// A session ended without a close: it may return to its room, and its wills wait. `confirmed` is the last
+    /// message number whose HIGH messages the client is known to have. Sessions without room and wills are not kept.
+    async fn drop_session(
+        &self,
+        app: &AppId,
+        session: SessionId,
+        confirmed: Option<u64>,
+        now: Millis,
+    ) -> Result<(), StoreError>;
+
+    /// The session `from` returns as `claim.identity` (often the same): it gets the room, the wills and a higher
+    /// epoch. `claim.room` must still be the room of `from`; else `None` and nothing changes.
+    async fn resume(&self, from: SessionId, claim: Claim, now: Millis) -> Result<Option<Resumed>, StoreError>;
+
+    /// A session ended for good: its record and its wills go.
+    async fn end_session(&self, app: &AppId, session: SessionId) -> Result<(), StoreError>;
+
+    /// Holds a message until the session drops; `false` when the session holds `limit` already.
+    async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<bool, StoreError>;
+
+    /// Sends the wills of a session that is still dropped: stored ones are appended, all are forgotten.
+    async fn send_wills(&self, app: &AppId, session: SessionId, now: Millis) -> Result<Vec<WillSent>, StoreError>;
+
+    /// Makes tokens invalid. Kept as long as such tokens would live.
+    async fn revoke(&self, revocation: Revocation, now: Millis) -> Result<(), StoreError>;
+
+    /// Every revocation still in force.
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>, StoreError>;
+
+    /// Notes that a node is alive. Called once a second.
+    async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError>;
+
+    /// After a start: sessions that the node's former life left behind count as dropped at its last beat.
+    async fn recover(&self, node: &NodeId, now: Millis) -> Result<Recovered, StoreError>;
+
+    /// One small slice of cleaning: expired messages, rooms, dropped sessions, dedupe entries, revocations.
+    async fn sweep(&self, retention: &Retention, now: Millis) -> Result<Swept, StoreError>;
+
+    /// Takes a room from elsewhere with its id and times; one that is there stays as it is (`false`).
+    async fn import_room(&self, app: &AppId, room: Room, now: Millis) -> Result<bool, StoreError>;
+
+    /// Takes messages from elsewhere with their ids and times, any order, any age; known ids are left alone. They
+    /// take no live numbers and page in their place by time; equal times keep the order of import.
+    async fn import_messages(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        messages: Vec<StoredMessage>,
+        now: Millis,
+    ) -> Result<Imported, AppendError>;
+
+    /// Commits what is pending and closes. Later calls fail with [`StoreError::Closed`].
+    async fn close(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,190 @@
+//! What goes into a store and comes out of it.
+
+use grandstand_protocol::{AppId, Body, ClientId, Level, Mentions, MessageId, RoomId};
+use grandstand_room::{clock::Millis, gap::GapStart, session::Identity, session::SessionId};
+
+/// A server process over restarts: a name from configuration, `node-1` by default.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct NodeId(pub String);
+
+/// The keys that sign session tokens: the current one signs, both verify.
+#[derive(Debug, Clone)]
+pub struct TokenKeys {
+    /// Signs and verifies.
+    pub current: [u8; 32],
+    /// Verifies tokens made before the last change of keys.
+    pub previous: Option<[u8; 32]>,
+}
+
+/// A message on its way into the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMessage {
+    pub app: AppId,
+    pub room: RoomId,
+    pub id: MessageId,
+    pub from: ClientId,
+    pub level: Level,
+    pub body: Body,
+    pub mentions: Mentions,
+    /// `_lctype` of a typed message, for history filters.
+    pub lctype: Option<i32>,
+    /// The client's own mark (`dt`).
+    pub dedupe: Option<String>,
+}
+
+/// The place of a stored message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Counts from 1 in each room, without gaps.
+    pub number: u64,
+    /// Never decreases in a room.
+    pub timestamp: Millis,
+}
+
+/// The outcome of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// Committed now.
+    Stored(Stamp),
+    /// A retry: what the first attempt got.
+    Duplicate { id: MessageId, timestamp: Millis },
+}
+
+/// A message as stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredMessage {
+    /// The live number; negative for imported messages. Order is (timestamp, number).
+    pub number: i64,
+    pub id: MessageId,
+    pub timestamp: Millis,
+    /// The sender; an imported one may be longer than a client id.
+    pub from: String,
+    pub level: Level,
+    pub body: Body,
+    pub mentions: Mentions,
+    pub lctype: Option<i32>,
+    pub patched_at: Option<Millis>,
+    pub recalled: bool,
+}
+
+/// What an edit does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Edit {
+    /// New content.
+    Replace { body: Body, mentions: Mentions, lctype: Option<i32> },
+    /// Only the stub stays.
+    Recall,
+}
+
+/// A message after an edit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Patched {
+    /// The message as it is now; `patched_at` is set.
+    pub message: StoredMessage,
+}
+
+/// A session that wants to be in a room.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    pub app: AppId,
+    pub identity: Identity,
+    pub room: RoomId,
+    /// Where the session is connected.
+    pub node: NodeId,
+}
+
+/// A claim that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claimed {
+    /// Higher than every earlier claim's of this client id.
+    pub epoch: u64,
+    /// The number of the room's newest message.
+    pub head: u64,
+    /// The rooms that the client id (or the session) was taken out of.
+    pub former: Vec<RoomId>,
+}
+
+/// What is remembered of a session that is in a room or holds wills.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SessionRecord {
+    pub identity: Identity,
+    pub room: Option<RoomId>,
+    /// When it dropped; `None` while it is live.
+    pub dropped_at: Option<Millis>,
+}
+
+/// A session that returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumed {
+    pub epoch: u64,
+    /// The number of the room's newest message.
+    pub head: u64,
+    /// From where HIGH messages are due.
+    pub gap: GapStart,
+}
+
+/// A message held until its session drops.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Will {
+    pub identity: Identity,
+    pub node: NodeId,
+    pub message: NewMessage,
+    pub transient: bool,
+}
+
+/// A will that was sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WillSent {
+    pub message: NewMessage,
+    /// Its place; `None` for a transient one, and then `timestamp` is the time of sending.
+    pub stamp: Option<Stamp>,
+    pub timestamp: Millis,
+}
+
+/// Tokens that no longer count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revocation {
+    /// All tokens of a login.
+    Session { app: AppId, session: SessionId },
+    /// All tokens of a client id made before a time.
+    Before { app: AppId, client: ClientId, time: Millis },
+}
+
+/// What a node's former life left behind.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recovered {
+    /// The last beat, if there was one.
+    pub last_alive: Option<Millis>,
+    /// Dropped sessions that hold wills.
+    pub with_wills: Vec<(AppId, SessionId)>,
+}
+
+/// How long things are kept, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retention {
+    /// Messages, from their time or from their import.
+    pub messages: i64,
+    /// Rooms, from their last message, change, or import.
+    pub rooms: i64,
+    /// Dropped sessions.
+    pub sessions: i64,
+}
+
+/// What one slice of cleaning did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub messages: u64,
+    /// Rooms removed, whose members have to go.
+    pub rooms: Vec<(AppId, RoomId)>,
+    pub sessions: u64,
+    /// Whether there is more to do at once.
+    pub more: bool,
+}
+
+/// What an import of messages did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imported {
+    pub stored: u64,
+    /// Ids that were there already.
+    pub known: u64,
+}

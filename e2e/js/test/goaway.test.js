@@ -1,0 +1,43 @@
+// A server that is stopped in good order tells its clients, and they come to the next one.
+import assert from 'node:assert/strict';
+import { after, before, it } from 'node:test';
+import { logIn, logOutAll } from '../sdk/client.js';
+import { CURRENT, V3 } from '../sdk/versions.js';
+import { startServer } from '../server/grandstand.js';
+import { eventOf, withDeadline } from '../support/wait.js';
+
+let server;
+before(async () => {
+  server = await startServer();
+});
+after(async () => {
+  await logOutAll();
+  await server?.dispose();
+});
+
+it('brings everybody into the room of the restarted server', async () => {
+  const users = [];
+  for (const sdk of [...CURRENT, V3]) users.push(await logIn(sdk, server));
+  const room = await users[0].createRoom();
+  const rooms = [room];
+  for (const user of users.slice(1)) rooms.push(await user.join(room.id));
+  const sent = await users[0].say(room, 'before the restart');
+
+  const told = users.map((user) => eventOf(user.realtime, 'disconnect', `${user.sdk.name} disconnects`));
+  const back = users.map((user) => withDeadline(user.back(), `${user.sdk.name} back`, 30_000));
+  const code = await server.stop();
+  assert.equal(code, 0, `exit code ${code}`);
+  await Promise.all(told);
+  await server.start();
+  await Promise.all(back);
+
+  assert.equal(await room.count(), users.length);
+  for (const [n, user] of users.entries()) await user.say(rooms[n], `back: ${user.sdk.name}`);
+  for (const user of users) {
+    const others = users.filter((other) => other !== user);
+    await Promise.all(others.map((other) => user.hears(`back: ${other.sdk.name}`)));
+  }
+  const history = await room.queryMessages();
+  assert.equal(history[0].id, sent.id);
+  assert.equal(history.length, 1 + users.length);
+});
