@@ -8,7 +8,8 @@ use protox::prost_reflect::prost_types::{
     field_descriptor_proto::{Label, Type},
 };
 
-const HEADER: &str = "//! Protobuf types, generated from proto/realtime.proto: run `cargo xtask codegen`, do not edit.\n";
+const HEADER: &str =
+    "//! Protobuf types, generated from proto/realtime.proto: run `cargo xtask codegen`, do not edit.\n";
 
 /// Not part of the flattened JSON: the envelope is written by hand, embedded JSON has its own rule.
 const WITHOUT_SERDE: [&str; 2] = ["GenericCommand", "JsonObjectMessage"];
@@ -46,10 +47,8 @@ fn generate() -> Outcome {
     for file in &files {
         add_serde(&mut config, file);
     }
-    let requests = files
-        .into_iter()
-        .map(|file| (Module::from_protobuf_package_name(file.package()), file))
-        .collect();
+    let requests =
+        files.into_iter().map(|file| (Module::from_protobuf_package_name(file.package()), file)).collect();
     let modules: Vec<String> = config.generate(requests)?.into_values().collect();
     Ok(format!("{HEADER}{}", modules.concat()))
 }
@@ -70,19 +69,29 @@ fn add_serde(config: &mut Config, file: &FileDescriptorProto) {
 }
 
 fn field_rule(field: &FieldDescriptorProto) -> String {
-    let name = field.name();
-    let (skip, suffix) = match field.label() {
-        Label::Repeated => ("skip_serializing_if = \"Vec::is_empty\", ", "s"),
-        Label::Optional => ("skip_serializing_if = \"Option::is_none\", ", ""),
-        Label::Required => ("", "_required"),
-    };
-    let with = match field.r#type() {
-        Type::Bool => "deserialize_with = \"super::super::json::lenient::flag",
-        Type::Int32 | Type::Int64 => "deserialize_with = \"super::super::json::lenient::integer",
-        Type::Enum => "with = \"super::super::json::lenient::direction",
-        Type::Bytes => "with = \"super::super::json::lenient::bytes",
-        Type::String => "deserialize_with = \"super::super::json::lenient::text",
-        _ => "deserialize_with = \"super::super::json::lenient::message",
-    };
-    format!("#[serde(rename = \"{name}\", {skip}{with}{suffix}\")]")
+    let mut rules = vec![format!("rename = \"{}\"", field.name())];
+    match field.label() {
+        Label::Repeated => rules.push("skip_serializing_if = \"Vec::is_empty\"".to_owned()),
+        Label::Optional => rules.push("skip_serializing_if = \"Option::is_none\"".to_owned()),
+        Label::Required => {}
+    }
+    if let Some(reader) = lenient_reader(field) {
+        rules.push(format!("{} = \"crate::json::lenient::{}\"", reader.0, reader.1));
+    }
+    format!("#[serde({})]", rules.join(", "))
+}
+
+/// The serde rule and the function or module of `json/lenient.rs` that it names.
+fn lenient_reader(field: &FieldDescriptorProto) -> Option<(&'static str, &'static str)> {
+    match (field.r#type(), field.label(), field.name()) {
+        (_, Label::Repeated, _) => Some(("deserialize_with", "list")),
+        (Type::Int32 | Type::Int64, Label::Required, _) => Some(("deserialize_with", "required_integer")),
+        (Type::Int32 | Type::Int64, ..) => Some(("deserialize_with", "integer")),
+        (Type::Bool, ..) => Some(("deserialize_with", "flag")),
+        (Type::Enum, _, "direction") => Some(("with", "direction")),
+        // `PatchItem.data` is bytes only because one SDK abuses it; in JSON it is text.
+        (Type::Bytes, _, "data") => Some(("with", "text_bytes")),
+        (Type::Bytes, ..) => Some(("with", "base64_bytes")),
+        _ => None,
+    }
 }

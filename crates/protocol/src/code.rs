@@ -157,7 +157,13 @@ impl Fault {
 
 impl From<Code> for Fault {
     fn from(code: Code) -> Self {
-        Self { code: code.number(), reason: code.name().to_owned(), detail: None, app_code: None, app_message: None }
+        Self {
+            code: code.number(),
+            reason: code.name().to_owned(),
+            detail: None,
+            app_code: None,
+            app_message: None,
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! server says. Only the codec sees the generated protobuf types. There is no I/O here.
 #![deny(missing_docs)]
 
+mod base64_text;
 mod code;
 mod codec;
 mod command;
@@ -19,8 +20,8 @@ mod wire;
 pub use code::{Code, Fault};
 pub use codec::{DecodeError, Encoded, Format, peer_suffix};
 pub use command::{
-    Bound, Command, ConversationQuery, Direction, HistoryRequest, Open, PatchRequest, Request, Send, Signature,
-    StartConversation,
+    Bound, Command, ConversationQuery, Direction, HistoryRequest, Open, PatchRequest, Request, Send,
+    Signature, StartConversation,
 };
 pub use event::{Change, Downlink, Event, HistoryItem, Patch, Push, Token};
 pub use id::{AppId, ClientId, InvalidClientId, MessageId, RoomId};
