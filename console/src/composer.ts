@@ -5,7 +5,8 @@ import { levels, type ChatMessage, type Level } from './message';
 import { codeOf, refusalOf, type SendRefusal } from './refusal';
 
 type Send = (text: string, level: Level) => Promise<ChatMessage | undefined>;
-type Hint = { kind: 'level' } | { kind: 'kept' } | { kind: 'refused'; why: SendRefusal; code: number | undefined };
+type Hint =
+  { kind: 'level' | 'kept' | 'back' } | { kind: 'refused'; why: SendRefusal; code: number | undefined };
 
 export class Composer {
   private readonly form = find<HTMLFormElement>('.composer');
@@ -36,8 +37,12 @@ export class Composer {
   /** One cannot send while the connection is gone, but one can go on writing. */
   setLive(live: boolean): void {
     this.live = live;
-    if (this.sending) this.say({ kind: live ? 'level' : 'kept' });
+    if (!live && this.sending) this.say({ kind: 'kept' });
     this.render();
+  }
+
+  welcomeBack(): void {
+    this.say({ kind: 'back' });
   }
 
   focus(): void {
@@ -102,9 +107,10 @@ export class Composer {
   }
 
   private hintText(): string {
-    const { levels, refusals, keptForLater } = words();
+    const { levels, refusals, keptForLater, back } = words();
     const hint = this.shownHint;
     if (hint.kind === 'refused') return refusals[hint.why](hint.code);
-    return hint.kind === 'kept' ? keptForLater : levels[this.level].means;
+    if (hint.kind === 'kept') return keptForLater;
+    return hint.kind === 'back' ? back : levels[this.level].means;
   }
 }

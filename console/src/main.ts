@@ -13,6 +13,9 @@ import { Status } from './status';
 
 let room: Room | undefined;
 let online: number | undefined;
+/** The ids of messages that were on the stage; the oldest are forgotten. */
+const appeared = new Set<string>();
+const REMEMBERED = 500;
 
 const arena = new Arena();
 const stage = new Stage();
@@ -58,18 +61,27 @@ function enter(name: string): void {
 
 /** A message that is new to the room, one's own or another's. */
 function appear(message: ChatMessage): void {
+  messages.add(message);
   // After a drop the server may deliver a message twice rather than not at all.
-  if (!messages.add(message)) return;
+  if (appeared.has(message.id)) return;
+  remember(message.id);
   arena.glow(message.from, message.level);
+  stage.hideInvitation();
   if (message.level === 'high') gifts.give(message);
   else stage.fly(message);
-  if (message.level === 'high') stage.hideInvitation();
+}
+
+function remember(id: string): void {
+  appeared.add(id);
+  const [oldest] = appeared;
+  if (appeared.size > REMEMBERED && oldest) appeared.delete(oldest);
 }
 
 function openDoor(): void {
-  if (document.body.dataset.screen === 'room') return;
+  if (document.body.dataset.screen === 'room') return composer.welcomeBack();
   document.body.dataset.screen = 'room';
-  composer.focus();
+  // On a phone, focus would bring up the keyboard before one has seen the room.
+  if (matchMedia('(pointer: fine)').matches) composer.focus();
 }
 
 function showOnline(): void {

@@ -105,5 +105,10 @@ function rowFor(message: ChatMessage): HTMLElement {
   const clock = time.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', hour12: false });
   head.push(make('time', 'message-time', clock));
   const data = { testid: 'message', level: message.level, id: message.id, mine: String(message.mine) };
-  return make('li', 'message', [make('div', 'message-head', head), make('p', 'message-text', message.text)], data);
+  return make(
+    'li',
+    'message',
+    [make('div', 'message-head', head), make('p', 'message-text', message.text)],
+    data,
+  );
 }

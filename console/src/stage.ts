@@ -32,7 +32,6 @@ export class Stage {
   }
 
   fly(message: ChatMessage): void {
-    this.hideInvitation();
     // Nobody looks: what would wait here for a free lane is in the list.
     if (document.visibilityState !== 'visible') return;
     this.waiting.push(message);

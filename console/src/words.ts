@@ -54,14 +54,14 @@ const en: Words = {
   levels: {
     low: {
       name: 'Whisper',
-      means: 'LOW: the first to be left out when the room is too loud',
+      means: 'LOW: the first to go when the room gets too loud',
       invite: 'Whisper something…',
     },
     normal: { name: 'Say', means: 'NORMAL: what most messages are', invite: 'Say something…' },
     high: {
       name: 'Gift',
-      means: 'HIGH: goes first, and waits for those who lost their connection',
-      invite: 'A few words to go with your gift…',
+      means: 'HIGH: goes first, reaches even those who drop out',
+      invite: 'Words for your gift…',
     },
   },
   textLabel: 'Message',
@@ -96,7 +96,8 @@ const en: Words = {
   keptForLater: 'Goes out as soon as the connection is back.',
   back: 'Welcome back. What you missed is in the list.',
   refusals: {
-    tooFast: () => 'That was a little fast for this room. Your words are still here: wait a few seconds, then send.',
+    tooFast: () =>
+      'That was a little fast for this room. Your words are still here: wait a few seconds, then send.',
     tooLong: () => 'That is too long for one message. Your words are still here.',
     silenced: () => 'You have been muted in this room for now. Your words are still here.',
     unconfirmed: () => 'The server has not confirmed this. Send it once more: it will not appear twice.',
