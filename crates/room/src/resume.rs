@@ -1,1 +1,69 @@
-//! resume
+//! Coming back: which remembered session gives its room to a login.
+
+use grandstand_protocol::RoomId;
+
+use crate::{
+    clock::Millis,
+    session::{Identity, Login, SessionId},
+    switches::Rejoin,
+};
+
+/// A session that may give its room back: one that dropped, or one that the login replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// Who it was.
+    pub identity: Identity,
+    /// Its room.
+    pub room: Option<RoomId>,
+    /// When it dropped; `None` = it ends now, replaced by the login.
+    pub dropped_at: Option<Millis>,
+}
+
+/// Chooses the session whose room the login gets, or `None`: then it has to join anew.
+///
+/// The order is protocol.md 5.4's: the login's own token; else the same client id, tag and device; else any session of
+/// the client id, while none is online (section 10, row 5). The one that dropped last wins.
+///
+/// `session` is what the login opens as. `remembered` must not hold sessions that are online and stay so, and
+/// `others_online` says whether there are any. `keep` is in milliseconds.
+#[must_use]
+pub fn choose(
+    login: &Login<'_>,
+    session: SessionId,
+    others_online: bool,
+    remembered: &[Remembered],
+    rejoin: Rejoin,
+    keep: i64,
+    now: Millis,
+) -> Option<usize> {
+    // A fresh login is no proof that it is the same one when nothing marks the device: a third device would be given
+    // the room of the second.
+    let resumes = login.reopen || login.claims().is_some();
+    let marked = login.effective_device().is_marked();
+    let newest = |is_it: &dyn Fn(&Identity) -> bool| {
+        remembered
+            .iter()
+            .enumerate()
+            .filter(|(_, record)| record.is_kept(keep, now) && record.identity.client == *login.client)
+            .filter(|(_, record)| is_it(&record.identity))
+            .max_by_key(|(_, record)| record.dropped_at.map_or(i64::MAX, |time| time.0))
+            .map(|(index, _)| index)
+    };
+    let token = login.claims().map(|claims| claims.session);
+    let by_login = |identity: &Identity| Some(identity.session) == token || identity.session == session;
+    let by_device = |identity: &Identity| login.is_same_login(identity);
+
+    match rejoin {
+        Rejoin::ResumeOnly if !resumes => None,
+        Rejoin::ResumeOnly => newest(&by_login).or_else(|| newest(&by_device)),
+        Rejoin::Any => newest(&by_login)
+            .or_else(|| if resumes || marked { newest(&by_device) } else { None })
+            .or_else(|| if others_online { None } else { newest(&|_| true) }),
+    }
+}
+
+impl Remembered {
+    fn is_kept(&self, keep: i64, now: Millis) -> bool {
+        self.room.is_some() && self.dropped_at.is_none_or(|dropped| now.since(dropped) <= keep)
+    }
+}

@@ -20,7 +20,7 @@ pub enum Rejoin {
     /// Any login of the client id, as the guide says, when no other session of it is online.
     #[default]
     Any,
-    /// Only the same login: its token, or the same tag and device.
+    /// Only a resume of the same login: its token, or a reopen with the same tag and device.
     ResumeOnly,
 }
 
