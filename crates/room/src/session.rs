@@ -65,8 +65,8 @@ pub struct Live {
     pub identity: Identity,
     /// Whether it is open on the socket that the open came on.
     pub same_socket: bool,
-    /// How long ago it was opened on its socket.
-    pub age: Duration,
+    /// How long ago its own open replaced another session, if it did.
+    pub replaced: Option<Duration>,
 }
 
 /// The login that is opening.
@@ -145,70 +145,62 @@ pub enum Decision {
     Refuse,
 }
 
-/// How old a session without any mark has to be before another unmarked reopen may take it over.
+/// How long a session that came by replacing an unmarked one is safe from another unmarked reopen.
 ///
 /// Two devices that cannot be told apart would otherwise end each other for ever, each coming back 5 to 10 seconds
 /// after its end (protocol.md 2.3, C.3). With this pause the second one comes back beside the first.
-pub const UNMARKED_PAUSE: Duration = Duration::from_secs(30);
+pub const UNMARKED_PAUSE: Duration = Duration::from_secs(15);
 
 /// Decides on an open, given the sessions of its client id that are online.
 ///
 /// protocol.md 4.2, table "Server behaviour", and section 10, rows 3 and 4.
 #[must_use]
 pub fn decide(login: &Login<'_>, live: &[Live]) -> Decision {
-    let here = live.iter().find(|other| other.same_socket && other.identity.client == *login.client);
-    let elsewhere: Vec<&Live> =
-        live.iter().filter(|other| !other.same_socket && other.identity.client == *login.client).collect();
+    let of_client = || live.iter().filter(|other| other.identity.client == *login.client);
+    let here = of_client().find(|other| other.same_socket);
+    // A token names its login exactly, whatever tag it opens with now.
+    let (own, others): (Vec<&Live>, Vec<&Live>) =
+        of_client().filter(|other| !other.same_socket).partition(|other| login.has_token_of(&other.identity));
+    let mut replaces: Vec<SessionId> = own.iter().map(|other| other.identity.session).collect();
+    let mut conflicts = Vec::new();
 
-    let (mut replaces, mut conflicts) = (Vec::new(), Vec::new());
-    if login.effective_tag().is_some() {
-        for holder in elsewhere.iter().filter(|other| login.has_tag_of(&other.identity)) {
-            let session = holder.identity.session;
-            if login.has_token_of(&holder.identity) || login.reopen && login.is_same_login(&holder.identity) {
-                replaces.push(session);
-            } else if login.reopen {
-                return Decision::Refuse;
-            } else {
-                conflicts.push(session);
+    if login.effective_tag().is_none() {
+        replaces.extend(taken_over_untagged(login, &others));
+    } else {
+        for holder in others.iter().filter(|other| login.has_tag_of(&other.identity)) {
+            match (login.reopen, login.is_same_login(&holder.identity)) {
+                (true, true) => replaces.push(holder.identity.session),
+                (true, false) => return Decision::Refuse,
+                (false, _) => conflicts.push(holder.identity.session),
             }
         }
-    } else {
-        replaces = taken_over_untagged(login, &elsewhere);
     }
 
-    let tag = login.effective_tag().map(str::to_owned);
-    let device = login.effective_device().clone();
-    let session = match here {
-        Some(here) => Some(here.identity.session),
-        None => login.claims().map(|claims| claims.session).or_else(|| replaces.first().copied()),
-    };
-    Decision::Admit { session, tag, device, replaces, conflicts }
+    let continued = login.claims().map(|claims| claims.session).or(replaces.first().copied());
+    Decision::Admit {
+        session: here.map(|here| here.identity.session).or(continued),
+        tag: login.effective_tag().map(str::to_owned),
+        device: login.effective_device().clone(),
+        replaces,
+        conflicts,
+    }
 }
 
-/// Sessions without tag run in parallel, so only what is surely, or most likely, the same login is taken over.
-fn taken_over_untagged(login: &Login<'_>, elsewhere: &[&Live]) -> Vec<SessionId> {
-    // A token names its login exactly. Its tag may have changed since: the login is the same.
-    if login.claims().is_some() {
-        return elsewhere
-            .iter()
-            .filter(|other| login.has_token_of(&other.identity))
-            .map(|other| other.identity.session)
-            .collect();
-    }
-    if !login.reopen {
+/// Sessions without tag run in parallel: only what is surely, or most likely, the same login is taken over.
+fn taken_over_untagged(login: &Login<'_>, others: &[&Live]) -> Vec<SessionId> {
+    if login.claims().is_some() || !login.reopen {
         return Vec::new();
     }
-    let same = elsewhere.iter().filter(|other| login.is_same_login(&other.identity));
+    let same = others.iter().filter(|other| login.is_same_login(&other.identity));
     if login.effective_device().is_marked() {
         return same.map(|other| other.identity.session).collect();
     }
     // Nothing tells these apart (C# without a device id, JavaScript 2.x). Taking all of them would end the other
-    // devices; taking none would cost a client its room at each change of network. So one, the oldest. If that was
-    // another device, it reopens and takes the one that is left over.
-    same.filter(|other| other.age >= UNMARKED_PAUSE)
-        .max_by_key(|other| other.age)
+    // devices; taking none would cost a client its room at each change of network. So one. If that was another
+    // device, it reopens and takes the one that is left over.
+    same.filter(|other| other.replaced.is_none_or(|ago| ago >= UNMARKED_PAUSE))
         .map(|other| other.identity.session)
-        .into_iter()
+        .take(1)
         .collect()
 }
 
