@@ -1,0 +1,184 @@
+//! The configuration as written: names and defaults of every key.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use grandstand_protocol::limits as protocol;
+use grandstand_room::switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate};
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::units::{Period, Size};
+
+const KIB: usize = 1024;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Written {
+    pub(super) server: Server,
+    pub(super) tls: Option<Tls>,
+    pub(super) limits: Limits,
+    pub(super) client_limits: ClientLimits,
+    pub(super) retention: Retention,
+    pub(super) apps: Vec<App>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Server {
+    pub(super) bind: SocketAddr,
+    pub(super) admin_bind: SocketAddr,
+    pub(super) data: PathBuf,
+    pub(super) public_url: Option<String>,
+    pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) proxy_protocol: bool,
+    pub(super) log: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_bind: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            data: PathBuf::from("./grandstand-data"),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            proxy_protocol: false,
+            log: "info".to_owned(),
+        }
+    }
+}
+
+// Not `default`: a certificate without its key is a mistake that serde names.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub(super) certificate: PathBuf,
+    pub(super) private_key: PathBuf,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Limits {
+    /// From the file limit when absent.
+    pub(super) connections: Option<usize>,
+    pub(super) sockets_per_address: usize,
+    pub(super) sessionless_sockets_per_address: usize,
+    /// A quarter of the file limit when absent.
+    pub(super) sessionless_sockets: Option<usize>,
+    pub(super) upgrade_timeout: Period,
+    pub(super) tls_timeout: Period,
+    pub(super) request_head: Size,
+    pub(super) request_headers: usize,
+    pub(super) first_command_timeout: Period,
+    pub(super) read_timeout: Period,
+    pub(super) message_timeout: Period,
+    pub(super) frame: Size,
+    pub(super) fragments: usize,
+    pub(super) message: Size,
+    pub(super) room_attributes: Size,
+    pub(super) will_grace: Period,
+    pub(super) wills_per_session: u32,
+    pub(super) resume: Period,
+    pub(super) drain: Period,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let seconds = |n| Period(Duration::from_secs(n));
+        Self {
+            connections: None,
+            sockets_per_address: 5_000,
+            sessionless_sockets_per_address: 5_000,
+            sessionless_sockets: None,
+            upgrade_timeout: seconds(10),
+            tls_timeout: seconds(5),
+            request_head: Size(16 * KIB),
+            request_headers: 64,
+            first_command_timeout: seconds(60),
+            read_timeout: seconds(400),
+            message_timeout: seconds(30),
+            frame: Size(protocol::FRAME_BYTES),
+            fragments: 64,
+            message: Size(protocol::MESSAGE_BYTES),
+            room_attributes: Size(16 * KIB),
+            will_grace: seconds(10),
+            wills_per_session: 8,
+            resume: seconds(30 * 60),
+            drain: seconds(5),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ClientLimits {
+    pub(super) enabled: bool,
+    pub(super) send: u32,
+    pub(super) history: u32,
+    pub(super) other: u32,
+}
+
+impl Default for ClientLimits {
+    fn default() -> Self {
+        Self { enabled: true, send: 60, history: 120, other: 30 }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Retention {
+    pub(super) messages: Period,
+    pub(super) rooms: Period,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let half_a_year = Period(Duration::from_secs(180 * 24 * 3600));
+        Self { messages: half_a_year, rooms: half_a_year }
+    }
+}
+
+/// Ids and keys have no default; they are checked afterwards, so that an environment variable can bring them.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct App {
+    pub(super) id: String,
+    pub(super) key: String,
+    pub(super) master_key: String,
+    pub(super) name: Option<String>,
+    pub(super) demo: bool,
+    pub(super) send: Audience,
+    pub(super) history: Audience,
+    pub(super) rejoin: Rejoin,
+    pub(super) one_room_per: OneRoomPer,
+    pub(super) count: Counted,
+    pub(super) room_update: RoomUpdate,
+    pub(super) own_sessions: OwnSessions,
+    pub(super) edit: bool,
+    pub(super) recall: bool,
+    pub(super) client_limits: bool,
+    pub(super) allowed_origins: Vec<String>,
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            key: String::new(),
+            master_key: String::new(),
+            name: None,
+            demo: false,
+            send: Audience::default(),
+            history: Audience::default(),
+            rejoin: Rejoin::default(),
+            one_room_per: OneRoomPer::default(),
+            count: Counted::default(),
+            room_update: RoomUpdate::default(),
+            own_sessions: OwnSessions::default(),
+            edit: true,
+            recall: true,
+            client_limits: true,
+            allowed_origins: Vec::new(),
+        }
+    }
+}

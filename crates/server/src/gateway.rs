@@ -1,0 +1,5 @@
+//! The edge: from accepted sockets to commands, and from frames to sockets.
+
+pub mod admission;
+pub mod handshake;
+pub mod transport;
