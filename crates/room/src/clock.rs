@@ -9,7 +9,8 @@ impl Millis {
     #[must_use]
     pub fn to_iso(self) -> String {
         use time::{OffsetDateTime, macros::format_description};
-        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        let format =
+            format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
             .ok()
             .and_then(|time| time.format(format).ok())

@@ -26,6 +26,8 @@ pub(super) fn compile(pattern: &str, options: &str) -> Result<Regex, QueryError>
             'm' => builder.multi_line(true),
             's' => builder.dot_matches_new_line(true),
             'x' => builder.ignore_whitespace(true),
+            // The Java SDK's documentation writes "-i".
+            '-' => &mut builder,
             _ => return Err(QueryError::UnknownOption(option)),
         };
     }
