@@ -47,12 +47,12 @@ export class Arena {
   }
 
   /** The seat of the speaker glows. */
-  glow(from: string, level: Level): void {
+  glow(name: string, level: Level): void {
     const seats = this.scattered.slice(0, Math.max(this.lit, 1));
-    const seat = seats[hueOf(from) % seats.length];
+    const seat = seats[hueOf(name) % seats.length];
     if (!seat) return;
     const strength = { low: 0.55, normal: 0.9, high: 1.5 }[level];
-    const hue = level === 'high' ? GOLD : hueOf(from);
+    const hue = level === 'high' ? GOLD : hueOf(name);
     this.glows.push({ seat, hue, strength, start: performance.now() });
     this.animate();
   }

@@ -65,7 +65,7 @@ function appear(message: ChatMessage): void {
   // After a drop the server may deliver a message twice rather than not at all.
   if (appeared.has(message.id)) return;
   remember(message.id);
-  arena.glow(message.from, message.level);
+  arena.glow(message.name, message.level);
   stage.hideInvitation();
   if (message.level === 'high') gifts.give(message);
   else stage.fly(message);

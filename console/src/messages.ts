@@ -98,7 +98,7 @@ export class Messages {
 
 function rowFor(message: ChatMessage): HTMLElement {
   const name = make('span', 'message-name', message.name);
-  name.style.color = message.level === 'high' ? '' : colorOf(message.from);
+  name.style.color = message.level === 'high' ? '' : colorOf(message.name);
   const head = [name];
   if (message.mine) head.push(make('span', 'message-mine', words().you));
   const time = new Date(message.time);

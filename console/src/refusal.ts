@@ -4,7 +4,6 @@
 interface SdkError {
   code?: number;
   name?: string;
-  message?: string;
 }
 
 /** Trying again changes nothing: unknown app, bad signature or client id, banned, origin not allowed, blocked. */
@@ -18,11 +17,6 @@ export function codeOf(error: unknown): number | undefined {
 export function isFinal(error: unknown): boolean {
   const code = codeOf(error);
   return code !== undefined && FINAL.has(code);
-}
-
-/** The SDK refuses commands by this text while it has no socket. */
-export function isUnconnected(error: unknown): boolean {
-  return (error as SdkError | null)?.message === 'Connection unavailable';
 }
 
 export type SendRefusal = 'tooFast' | 'tooLong' | 'silenced' | 'unconfirmed' | 'other';

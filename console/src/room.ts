@@ -11,7 +11,8 @@ import {
 import { loadConfig, type Config } from './config';
 import { Dropped, unlessDropped } from './dropped';
 import { compose, read, type ChatMessage, type Level } from './message';
-import { codeOf, isFinal, isUnconnected, refusalOf } from './refusal';
+import { codeOf, isFinal, refusalOf } from './refusal';
+import { onFatalClose } from './socket';
 
 export type RoomState =
   | { kind: 'connecting' }
@@ -111,17 +112,15 @@ export class Room {
         return read(message, client.id);
       } catch (error) {
         if (error instanceof Dropped) continue;
-        if (!isUnconnected(error)) {
-          if (refusalOf(error) !== 'unconfirmed') this.unconfirmed = undefined;
-          throw error;
-        }
-        if (this.state.kind === 'live') this.startOver();
+        if (refusalOf(error) !== 'unconfirmed') this.unconfirmed = undefined;
+        throw error;
       }
     }
   }
 
   private connect(config: Config): Realtime {
     const { appId, appKey } = config;
+    onFatalClose((code) => this.become({ kind: 'refused', code }));
     const realtime = new Realtime({ appId, appKey, server: location.origin });
     realtime.on(Event.DISCONNECT, () => this.drop());
     realtime.on(Event.SCHEDULE, (_attempt: number, delay: number) => this.awaitSdk(delay));
@@ -184,17 +183,10 @@ export class Room {
   }
 
   private failed(error: unknown, again: () => void): void {
+    // A fatal close leaves commands behind that fail later.
+    if (this.state.kind === 'refused') return;
     if (isFinal(error)) return this.become({ kind: 'refused', code: codeOf(error) });
-    if (isUnconnected(error)) return this.startOver();
     this.wait(Math.min(1000 * 2 ** this.failures++, LONGEST_WAIT_MS), again);
-  }
-
-  /** The SDK has given up for good, which it tells nobody: it just refuses every command. */
-  private startOver(): void {
-    this.drop();
-    this.client = undefined;
-    this.room = undefined;
-    this.wait(Math.min(1000 * 2 ** this.failures++, LONGEST_WAIT_MS), () => void this.enter());
   }
 
   /** The socket is back but the session is not; only a new socket makes the SDK try again. */
@@ -255,9 +247,8 @@ export class Room {
     if (this.state.kind !== 'live' || document.visibilityState !== 'visible') return;
     try {
       this.listener.count((await this.room?.count()) ?? 0);
-    } catch (error) {
-      // Any other failure passes: the next count is 5 seconds away.
-      if (isUnconnected(error) && this.state.kind === 'live') this.startOver();
+    } catch {
+      // The next count is 5 seconds away.
     }
   }
 }

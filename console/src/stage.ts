@@ -52,7 +52,7 @@ export class Stage {
   private start(message: ChatMessage): boolean {
     const data = { testid: 'danmaku', level: message.level, mine: String(message.mine) };
     const flyer = make('span', 'flyer', message.text, data);
-    if (message.level !== 'low') flyer.style.color = message.mine ? '' : colorOf(message.from);
+    if (message.level !== 'low') flyer.style.color = message.mine ? '' : colorOf(message.name);
     this.root.append(flyer);
     const width = flyer.offsetWidth;
     const lane = this.lanes.take(width, performance.now());
