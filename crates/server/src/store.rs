@@ -1,6 +1,7 @@
 //! What outlives the process: rooms, messages, who is in which room, wills, token keys.
 
 mod record;
+mod sqlite;
 
 use async_trait::async_trait;
 use grandstand_protocol::{AppId, ClientId, MessageId, RoomId};
@@ -16,9 +17,10 @@ use grandstand_room::{
 };
 
 pub use record::{
-    Appended, Claim, Claimed, Edit, Imported, NewMessage, NodeId, Patched, Recovered, Resumed, Retention, Revocation,
-    SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will, WillSent,
+    Appended, Claim, Claimed, Edit, Imported, NewMessage, NodeId, Patched, Recovered, Resumed, Retention,
+    Revocation, SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will, WillSent,
 };
+pub use sqlite::{OpenError, SqliteStore};
 
 /// The store failed. The text is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
@@ -125,10 +127,21 @@ pub trait Store: Send + Sync + 'static {
     async fn append(&self, message: NewMessage, now: Millis) -> Result<Appended, AppendError>;
 
     /// A page of history, ascending by (timestamp, number).
-    async fn history(&self, app: &AppId, room: &RoomId, query: &HistoryQuery) -> Result<Vec<StoredMessage>, StoreError>;
+    async fn history(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        query: &HistoryQuery,
+    ) -> Result<Vec<StoredMessage>, StoreError>;
 
     /// Live messages with numbers in `first..=last`, ascending: what a receiver missed.
-    async fn range(&self, app: &AppId, room: &RoomId, first: u64, last: u64) -> Result<Vec<StoredMessage>, StoreError>;
+    async fn range(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<StoredMessage>, StoreError>;
 
     /// HIGH messages after `start` and up to number `last`, ascending, recalled ones left out, edited ones as
     /// edited; the newest `limit` of them.
@@ -192,7 +205,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// The session `from` returns as `claim.identity` (often the same): it gets the room, the wills and a higher
     /// epoch. `claim.room` must still be the room of `from`; else `None` and nothing changes.
-    async fn resume(&self, from: SessionId, claim: Claim, now: Millis) -> Result<Option<Resumed>, StoreError>;
+    async fn resume(&self, from: SessionId, claim: Claim, now: Millis)
+    -> Result<Option<Resumed>, StoreError>;
 
     /// A session ended for good: its record and its wills go.
     async fn end_session(&self, app: &AppId, session: SessionId) -> Result<(), StoreError>;
@@ -201,7 +215,12 @@ pub trait Store: Send + Sync + 'static {
     async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<bool, StoreError>;
 
     /// Sends the wills of a session that is still dropped: stored ones are appended, all are forgotten.
-    async fn send_wills(&self, app: &AppId, session: SessionId, now: Millis) -> Result<Vec<WillSent>, StoreError>;
+    async fn send_wills(
+        &self,
+        app: &AppId,
+        session: SessionId,
+        now: Millis,
+    ) -> Result<Vec<WillSent>, StoreError>;
 
     /// Makes tokens invalid. Kept as long as such tokens would live.
     async fn revoke(&self, revocation: Revocation, now: Millis) -> Result<(), StoreError>;

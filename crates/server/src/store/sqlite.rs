@@ -1,0 +1,331 @@
+//! The embedded store: one SQLite file in the data folder, one thread that writes, a few that read.
+
+mod find;
+mod history;
+mod ledger;
+mod messages;
+mod open;
+mod readers;
+mod retention;
+mod rooms;
+mod row;
+mod schema;
+mod sessions;
+mod tokens;
+mod wills;
+mod writer;
+
+use std::path::Path;
+
+use async_trait::async_trait;
+use grandstand_protocol::{AppId, ClientId, MessageId, RoomId};
+use grandstand_room::{
+    attributes::{Applied, AttributeUpdate},
+    clock::Millis,
+    gap::GapStart,
+    history::HistoryQuery,
+    query::{Filter, RoomQuery},
+    room::Room,
+    session::SessionId,
+    switches::OneRoomPer,
+};
+use rusqlite::Connection;
+
+pub use open::OpenError;
+
+use super::{
+    AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Imported, ModifyError, NewMessage,
+    NodeId, Patched, Recovered, Resumed, Retention, Revocation, SessionRecord, Store, StoreError,
+    StoredMessage, Swept, TokenKeys, Will, WillSent,
+};
+use ledger::Ledger;
+use readers::Readers;
+use writer::Writer;
+
+/// A [`Store`] in a folder of its own, for one process at a time.
+///
+/// Writes queue for one thread, which commits everything that waits in one transaction, with one fsync. The head of a
+/// room (number, time, `lm`) is written once in each such group, so `lm` does not lag.
+pub struct SqliteStore {
+    writer: Writer,
+    readers: Readers,
+}
+
+impl SqliteStore {
+    /// Opens the store in `folder`, which is made when it is not there. Blocks: it may have to bring an earlier
+    /// version's tables up to date, or to read what a crash left in the log.
+    pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        let lock = open::lock(folder)?;
+        let mut connection = open::writer(folder)?;
+        schema::migrate(&mut connection)?;
+        let readers = Readers::start(folder)?;
+        let ledger = Ledger::new(folder.to_owned(), connection);
+        let writer = Writer::start(ledger, lock)
+            .map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
+        Ok(Self { writer, readers })
+    }
+
+    /// Reads on a connection.
+    async fn read<T, F>(&self, read: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.readers.run(move |connection| read(connection).map_err(|error| readers::failed(&error))).await
+    }
+
+    /// Reads what is in a room; the default value when there is no such room.
+    async fn read_room<T, F>(&self, app: &AppId, room: &RoomId, read: F) -> Result<T, StoreError>
+    where
+        T: Default + Send + 'static,
+        F: FnOnce(&Connection, i64) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (app, room) = (app.clone(), room.clone());
+        self.read(move |connection| match history::room_row(connection, &app, &room)? {
+            Some(room) => read(connection, room),
+            None => Ok(T::default()),
+        })
+        .await
+    }
+}
+
+/// A number of the store as a column: 63 bits are plenty.
+fn sql_number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A column that never holds a negative number.
+fn wire_number(column: i64) -> u64 {
+    u64::try_from(column).unwrap_or(0)
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn token_keys(&self, now: Millis) -> Result<TokenKeys, StoreError> {
+        self.writer.run(move |ledger| tokens::keys(ledger, now)).await
+    }
+
+    async fn create_room(&self, app: &AppId, room: Room) -> Result<(), CreateError> {
+        let app = app.clone();
+        let made = self.writer.run(move |ledger| rooms::create(ledger, &app, &room, None)).await?;
+        if made { Ok(()) } else { Err(CreateError::Exists) }
+    }
+
+    async fn room(&self, app: &AppId, room: &RoomId) -> Result<Option<Room>, StoreError> {
+        let (app, room) = (app.clone(), room.clone());
+        self.read(move |connection| rooms::by_id(connection, &app, &room)).await
+    }
+
+    async fn find_rooms(&self, app: &AppId, query: &RoomQuery) -> Result<Vec<Room>, StoreError> {
+        let (app, query) = (app.clone(), query.clone());
+        self.read(move |connection| find::find(connection, &app, &query)).await
+    }
+
+    async fn count_rooms(&self, app: &AppId, filter: &Filter) -> Result<u64, StoreError> {
+        let (app, filter) = (app.clone(), filter.clone());
+        self.read(move |connection| find::count(connection, &app, &filter)).await
+    }
+
+    async fn update_room(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        update: &AttributeUpdate,
+        limit: usize,
+        now: Millis,
+    ) -> Result<(Room, Applied), ChangeError> {
+        let (app, room, update) = (app.clone(), room.clone(), update.clone());
+        let changed =
+            self.writer.run(move |ledger| rooms::update(ledger, (&app, &room), &update, limit, now)).await?;
+        Ok(changed.ok_or(ChangeError::NoRoom)??)
+    }
+
+    async fn delete_room(&self, app: &AppId, room: &RoomId) -> Result<bool, StoreError> {
+        let (app, room) = (app.clone(), room.clone());
+        self.writer.run(move |ledger| rooms::delete(ledger, &app, &room)).await
+    }
+
+    async fn append(&self, message: NewMessage, now: Millis) -> Result<Appended, AppendError> {
+        let appended = self.writer.run(move |ledger| messages::append(ledger, &message, now)).await?;
+        appended.ok_or(AppendError::NoRoom)
+    }
+
+    async fn history(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        query: &HistoryQuery,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        let query = query.clone();
+        self.read_room(app, room, move |connection, room| history::page(connection, room, &query)).await
+    }
+
+    async fn range(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        first: u64,
+        last: u64,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        self.read_room(app, room, move |connection, room| history::range(connection, room, first, last)).await
+    }
+
+    async fn gap(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        start: GapStart,
+        last: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        self.read_room(app, room, move |connection, room| history::gap(connection, room, start, last, limit))
+            .await
+    }
+
+    async fn message(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &MessageId,
+    ) -> Result<Option<StoredMessage>, StoreError> {
+        let message = message.clone();
+        self.read_room(app, room, move |connection, room| history::by_id(connection, room, &message)).await
+    }
+
+    async fn modify(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &MessageId,
+        author: &ClientId,
+        edit: Edit,
+        now: Millis,
+    ) -> Result<Patched, ModifyError> {
+        let (app, room, message, author) = (app.clone(), room.clone(), message.clone(), author.clone());
+        let modified = self
+            .writer
+            .run(move |ledger| messages::modify(ledger, (&app, &room, &message), &author, &edit, now))
+            .await?;
+        modified.map_err(|refusal| match refusal {
+            messages::Unmodified::NotFound => ModifyError::NotFound,
+            messages::Unmodified::NotAuthor => ModifyError::NotAuthor,
+        })
+    }
+
+    async fn patches(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        after: Millis,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        self.read_room(app, room, move |connection, room| history::patches(connection, room, after, limit))
+            .await
+    }
+
+    async fn claim(&self, claim: Claim, scope: OneRoomPer, now: Millis) -> Result<Claimed, AppendError> {
+        let claimed = self.writer.run(move |ledger| sessions::claim(ledger, &claim, scope, now)).await?;
+        claimed.ok_or(AppendError::NoRoom)
+    }
+
+    async fn leave(&self, app: &AppId, session: SessionId, room: &RoomId) -> Result<bool, StoreError> {
+        let (app, room) = (app.clone(), room.clone());
+        self.writer.run(move |ledger| sessions::leave(ledger, &app, session, &room)).await
+    }
+
+    async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError> {
+        let (app, client) = (app.clone(), client.clone());
+        self.read(move |connection| sessions::of_client(connection, &app, &client)).await
+    }
+
+    async fn drop_session(
+        &self,
+        app: &AppId,
+        session: SessionId,
+        confirmed: Option<u64>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let app = app.clone();
+        self.writer.run(move |ledger| sessions::drop_session(ledger, &app, session, confirmed, now)).await
+    }
+
+    async fn resume(
+        &self,
+        from: SessionId,
+        claim: Claim,
+        now: Millis,
+    ) -> Result<Option<Resumed>, StoreError> {
+        self.writer.run(move |ledger| sessions::resume(ledger, from, &claim, now)).await
+    }
+
+    async fn end_session(&self, app: &AppId, session: SessionId) -> Result<(), StoreError> {
+        let app = app.clone();
+        self.writer.run(move |ledger| sessions::end(ledger, &app, session)).await
+    }
+
+    async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<bool, StoreError> {
+        self.writer.run(move |ledger| wills::hold(ledger, &will, limit, now)).await
+    }
+
+    async fn send_wills(
+        &self,
+        app: &AppId,
+        session: SessionId,
+        now: Millis,
+    ) -> Result<Vec<WillSent>, StoreError> {
+        let app = app.clone();
+        self.writer.run(move |ledger| wills::send(ledger, &app, session, now)).await
+    }
+
+    async fn revoke(&self, revocation: Revocation, now: Millis) -> Result<(), StoreError> {
+        self.writer.run(move |ledger| tokens::revoke(ledger, &revocation, now)).await
+    }
+
+    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>, StoreError> {
+        self.read(move |connection| tokens::revocations(connection, now)).await
+    }
+
+    async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError> {
+        let node = node.clone();
+        self.writer.run(move |ledger| sessions::beat(ledger, &node, now)).await
+    }
+
+    async fn recover(&self, node: &NodeId, now: Millis) -> Result<Recovered, StoreError> {
+        let node = node.clone();
+        self.writer.run(move |ledger| sessions::recover(ledger, &node, now)).await
+    }
+
+    async fn sweep(&self, retention: &Retention, now: Millis) -> Result<Swept, StoreError> {
+        let retention = retention.clone();
+        self.writer.run(move |ledger| retention::sweep(ledger, &retention, now)).await
+    }
+
+    async fn import_room(&self, app: &AppId, room: Room, now: Millis) -> Result<bool, StoreError> {
+        let app = app.clone();
+        self.writer.run(move |ledger| rooms::create(ledger, &app, &room, Some(now))).await
+    }
+
+    async fn import_messages(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        messages: Vec<StoredMessage>,
+        now: Millis,
+    ) -> Result<Imported, AppendError> {
+        let (app, room) = (app.clone(), room.clone());
+        let imported =
+            self.writer.run(move |ledger| messages::import(ledger, &app, &room, &messages, now)).await?;
+        imported.ok_or(AppendError::NoRoom)
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let mut threads = self.readers.close().await;
+        threads.extend(self.writer.close().await);
+        let joined =
+            tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
+        match joined.await {
+            Ok(true) => Ok(()),
+            _ => Err(StoreError::Failed("a thread of the store panicked".into())),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Cleaning in slices so small that no writer waits for one.
+
+use grandstand_protocol::{AppId, RoomId};
+use grandstand_room::clock::Millis;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::{ledger::Ledger, messages::DEDUPE, rooms};
+use crate::store::{Retention, Swept};
+
+/// Messages removed in one slice: a few milliseconds of the writer's time.
+const MESSAGES: usize = 500;
+
+/// Small rows of each other kind removed in one slice.
+const ROWS: i64 = 500;
+
+/// Rooms removed in one slice.
+const ROOMS: i64 = 20;
+
+/// One slice of everything.
+pub(super) fn sweep(ledger: &mut Ledger, retention: &Retention, now: Millis) -> rusqlite::Result<Swept> {
+    let mut swept = Swept::default();
+    let expired = now.plus(-retention.messages);
+    let mut left = MESSAGES;
+    for slice in [doomed_messages, imported_messages, live_messages] {
+        let removed = slice(ledger, expired, left)?;
+        swept.messages += removed as u64;
+        left -= removed;
+    }
+    swept.rooms = idle_rooms(ledger, now.plus(-retention.rooms))?;
+    swept.sessions = dropped_sessions(&ledger.connection, now.plus(-retention.sessions))?;
+    let marks = marks(&ledger.connection, now.plus(-DEDUPE))?;
+    let revocations = revocations(&ledger.connection, now)?;
+    // A room that went now leaves messages for the next slice.
+    swept.more =
+        left == 0 || !swept.rooms.is_empty() || [swept.sessions as i64, marks, revocations].contains(&ROWS);
+    Ok(swept)
+}
+
+/// Messages of rooms that are gone.
+fn doomed_messages(ledger: &mut Ledger, _: Millis, limit: usize) -> rusqlite::Result<usize> {
+    let connection = &ledger.connection;
+    let mut removed = 0;
+    while removed < limit
+        && let Some(room) = first(connection, "SELECT room FROM doomed LIMIT 1", [])?
+    {
+        let slice = connection
+            .prepare_cached(
+                "DELETE FROM messages WHERE (room, timestamp, number) IN
+                     (SELECT room, timestamp, number FROM messages WHERE room = ?1 LIMIT ?2)",
+            )?
+            .execute(params![room, (limit - removed) as i64])?;
+        removed += slice;
+        if removed < limit {
+            connection.prepare_cached("DELETE FROM doomed WHERE room = ?1")?.execute([room])?;
+        }
+    }
+    Ok(removed)
+}
+
+/// Imported messages, by the time of their import. A time in the future counts when it has come.
+fn imported_messages(ledger: &mut Ledger, expired: Millis, limit: usize) -> rusqlite::Result<usize> {
+    ledger
+        .connection
+        .prepare_cached(
+            "DELETE FROM messages WHERE (room, timestamp, number) IN
+                 (SELECT room, timestamp, number FROM messages
+                  WHERE imported_at IS NOT NULL AND imported_at < ?1 AND timestamp < ?1 LIMIT ?2)",
+        )?
+        .execute(params![expired.0, limit as i64])
+}
+
+/// Live messages of one room after the other, the room with the oldest message first.
+fn live_messages(ledger: &mut Ledger, expired: Millis, limit: usize) -> rusqlite::Result<usize> {
+    let mut removed = 0;
+    while removed < limit
+        && let Some((app, room)) = room_of_oldest(&ledger.connection, expired)?
+    {
+        let Some(key) = ledger.key(&app, &room)? else { break };
+        let row = ledger.head(&key).row;
+        removed += ledger
+            .connection
+            .prepare_cached(
+                "DELETE FROM messages WHERE (room, timestamp, number) IN
+                     (SELECT room, timestamp, number FROM messages INDEXED BY messages_by_number
+                      WHERE room = ?1 AND number > 0 AND timestamp < ?2 ORDER BY number LIMIT ?3)",
+            )?
+            .execute(params![row, expired.0, (limit - removed) as i64])?;
+        let oldest = first(
+            &ledger.connection,
+            "SELECT timestamp FROM messages WHERE room = ?1 AND number > 0 ORDER BY number LIMIT 1",
+            [row],
+        )?;
+        ledger.change(&key).oldest_at = oldest.map(Millis);
+        // The next look at `heads` in this slice has to see it.
+        ledger
+            .connection
+            .prepare_cached("UPDATE heads SET oldest_at = ?2 WHERE room = ?1")?
+            .execute(params![row, oldest])?;
+    }
+    Ok(removed)
+}
+
+fn room_of_oldest(connection: &Connection, expired: Millis) -> rusqlite::Result<Option<(AppId, RoomId)>> {
+    connection
+        .prepare_cached(
+            "SELECT a.id, r.id FROM heads h JOIN rooms r ON r.row = h.room JOIN apps a ON a.row = r.app
+             WHERE h.oldest_at IS NOT NULL AND h.oldest_at < ?1 ORDER BY h.oldest_at LIMIT 1",
+        )?
+        .query_row([expired.0], |row| Ok((row.get::<_, String>(0)?.into(), row.get::<_, String>(1)?.into())))
+        .optional()
+}
+
+/// Rooms without a message, a change or an import since `expired`.
+fn idle_rooms(ledger: &mut Ledger, expired: Millis) -> rusqlite::Result<Vec<(AppId, RoomId)>> {
+    let found: Vec<(AppId, RoomId)> = ledger
+        .connection
+        .prepare_cached(
+            "SELECT a.id, r.id FROM apps a JOIN rooms r ON r.app = a.row JOIN heads h ON h.room = r.row
+             WHERE r.updated_at < ?1 AND r.created_at < ?1 AND coalesce(r.imported_at, 0) < ?1
+               AND coalesce(h.last_message_at, 0) < ?1 LIMIT ?2",
+        )?
+        .query_map(params![expired.0, ROOMS], |row| {
+            Ok((row.get::<_, String>(0)?.into(), row.get::<_, String>(1)?.into()))
+        })?
+        .collect::<Result<_, _>>()?;
+    let mut removed = Vec::new();
+    for (app, room) in found {
+        let Some(key) = ledger.key(&app, &room)? else { continue };
+        // A message of this group is not in the table yet.
+        if ledger.head(&key).last_message_at < Some(expired) {
+            rooms::delete_row(ledger, &key)?;
+            removed.push((app, room));
+        }
+    }
+    Ok(removed)
+}
+
+fn dropped_sessions(connection: &Connection, expired: Millis) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached(
+            "DELETE FROM wills WHERE (app, session) IN
+                 (SELECT app, session FROM sessions WHERE dropped_at IS NOT NULL AND dropped_at < ?1
+                  ORDER BY dropped_at, app, session LIMIT ?2)",
+        )?
+        .execute(params![expired.0, ROWS])?;
+    connection
+        .prepare_cached(
+            "DELETE FROM sessions WHERE (app, session) IN
+                 (SELECT app, session FROM sessions WHERE dropped_at IS NOT NULL AND dropped_at < ?1
+                  ORDER BY dropped_at, app, session LIMIT ?2)",
+        )?
+        .execute(params![expired.0, ROWS])
+        .map(|removed| removed as u64)
+}
+
+/// Rows follow time, so the first that is fresh ends the slice.
+fn marks(connection: &Connection, expired: Millis) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "DELETE FROM dedupe WHERE row IN (SELECT row FROM dedupe ORDER BY row LIMIT ?2) AND stored_at <= ?1",
+        )?
+        .execute(params![expired.0, ROWS])
+        .map(|removed| removed as i64)
+}
+
+fn revocations(connection: &Connection, now: Millis) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached(
+            "DELETE FROM revocations WHERE row IN (SELECT row FROM revocations WHERE expires_at <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![now.0, ROWS])
+        .map(|removed| removed as i64)
+}
+
+fn first(connection: &Connection, sql: &str, bounds: impl rusqlite::Params) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached(sql)?.query_row(bounds, |row| row.get(0)).optional()
+}

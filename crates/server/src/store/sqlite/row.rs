@@ -1,0 +1,81 @@
+//! Between rows of the tables and the values of the store.
+
+use bytes::Bytes;
+use grandstand_protocol::{Body, Level, Mentions};
+use grandstand_room::clock::Millis;
+use rusqlite::{
+    Row, ToSql,
+    types::{ToSqlOutput, Type, ValueRef},
+};
+
+use crate::store::StoredMessage;
+
+/// The columns of a message, in the order that [`message`] reads.
+macro_rules! message_columns {
+    () => {
+        "number, id, timestamp, sender, level, body, mention_all, mentions, lctype, patched_at, recalled"
+    };
+}
+pub(super) use message_columns;
+
+pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
+    Ok(StoredMessage {
+        number: row.get(0)?,
+        id: row.get::<_, String>(1)?.into(),
+        timestamp: Millis(row.get(2)?),
+        from: row.get(3)?,
+        level: level(row, 4)?,
+        body: body(row, 5)?,
+        mentions: mentions(row, 6, 7)?,
+        lctype: row.get(8)?,
+        patched_at: time(row, 9)?,
+        recalled: row.get(10)?,
+    })
+}
+
+pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Millis>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(Millis))
+}
+
+pub(super) fn level(row: &Row<'_>, column: usize) -> rusqlite::Result<Level> {
+    let number = row.get(column)?;
+    Level::from_wire(number)
+        .ok_or_else(|| rusqlite::Error::IntegralValueOutOfRange(column, i64::from(number)))
+}
+
+pub(super) fn body(row: &Row<'_>, column: usize) -> rusqlite::Result<Body> {
+    match row.get_ref(column)? {
+        ValueRef::Blob(bytes) => Ok(Body::Binary(Bytes::copy_from_slice(bytes))),
+        text => Ok(Body::Text(text.as_str()?.to_owned())),
+    }
+}
+
+pub(super) fn mentions(row: &Row<'_>, all: usize, clients: usize) -> rusqlite::Result<Mentions> {
+    let clients = match row.get_ref(clients)? {
+        ValueRef::Null => Vec::new(),
+        list => json(clients, list.as_str()?)?,
+    };
+    Ok(Mentions { all: row.get(all)?, clients })
+}
+
+pub(super) fn json<T: serde::de::DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// JSON text; null when nobody is named.
+pub(super) fn mentions_column(mentions: &Mentions) -> Option<String> {
+    (!mentions.clients.is_empty()).then(|| serde_json::Value::from(mentions.clients.clone()).to_string())
+}
+
+/// Text stays text and bytes stay bytes.
+pub(super) struct BodyColumn<'a>(pub(super) &'a Body);
+
+impl ToSql for BodyColumn<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Body::Text(text) => ValueRef::Text(text.as_bytes()),
+            Body::Binary(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}

@@ -1,0 +1,129 @@
+//! Messages held until their session drops.
+
+use grandstand_protocol::{AppId, RoomId};
+use grandstand_room::{clock::Millis, session::SessionId};
+use rusqlite::{Row, params};
+
+use super::{
+    ledger::Ledger,
+    messages,
+    row::{self, BodyColumn, mentions_column},
+    sessions,
+};
+use crate::store::{Appended, NewMessage, Will, WillSent};
+
+/// Holds a will; `false` when the session holds `limit` already.
+pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) -> rusqlite::Result<bool> {
+    let app = ledger.make_app(&will.message.app)?;
+    let session = sessions::blob(will.identity.session);
+    let connection = &ledger.connection;
+    let held: u32 = connection
+        .prepare_cached("SELECT count(*) FROM wills WHERE app = ?1 AND session = ?2")?
+        .query_row(params![app, session], |row| row.get(0))?;
+    if held >= limit {
+        return Ok(false);
+    }
+    let (identity, message) = (&will.identity, &will.message);
+    connection
+        .prepare_cached(
+            "INSERT INTO sessions (app, session, client, tag, device_id, device_token, node, epoch, claimed_at, gap_after)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, 0) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            app,
+            session,
+            identity.client.as_str(),
+            identity.tag,
+            identity.device.id,
+            identity.device.token,
+            will.node.0,
+            now.0,
+        ])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO wills (app, session, room, id, sender, level, lctype, mention_all, mentions, mark, transient,
+                                body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        )?
+        .execute(params![
+            app,
+            session,
+            message.room.as_str(),
+            message.id.as_str(),
+            message.from.as_str(),
+            message.level.to_wire(),
+            message.lctype,
+            message.mentions.all,
+            mentions_column(&message.mentions),
+            message.dedupe,
+            will.transient,
+            BodyColumn(&message.body),
+        ])?;
+    Ok(true)
+}
+
+/// Sends the wills of a session that is still dropped, and forgets them.
+pub(super) fn send(
+    ledger: &mut Ledger,
+    app: &AppId,
+    session: SessionId,
+    now: Millis,
+) -> rusqlite::Result<Vec<WillSent>> {
+    let Some(row) = ledger.app(app)? else { return Ok(Vec::new()) };
+    let held: Vec<(NewMessage, bool)> = ledger
+        .connection
+        .prepare_cached(
+            "SELECT w.room, w.id, w.sender, w.level, w.body, w.mention_all, w.mentions, w.lctype, w.mark, w.transient
+             FROM sessions s JOIN wills w ON w.app = s.app AND w.session = s.session
+             WHERE s.app = ?1 AND s.session = ?2 AND s.dropped_at IS NOT NULL ORDER BY w.row",
+        )?
+        .query_map(params![row, sessions::blob(session)], |row| will(row, app))?
+        .collect::<Result<_, _>>()?;
+    if held.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sent = Vec::with_capacity(held.len());
+    for (message, transient) in held {
+        sent.extend(send_one(ledger, message, transient, now)?);
+    }
+    ledger
+        .connection
+        .prepare_cached("DELETE FROM wills WHERE app = ?1 AND session = ?2")?
+        .execute(params![row, sessions::blob(session)])?;
+    sessions::forget_idle(&ledger.connection, row, &sessions::blob(session))?;
+    Ok(sent)
+}
+
+/// `None` for a will whose room is gone, and for one whose mark another message took meanwhile.
+fn send_one(
+    ledger: &mut Ledger,
+    message: NewMessage,
+    transient: bool,
+    now: Millis,
+) -> rusqlite::Result<Option<WillSent>> {
+    if transient {
+        let room_is_there = ledger.key(&message.app, &message.room)?.is_some();
+        return Ok(room_is_there.then_some(WillSent { message, stamp: None, timestamp: now }));
+    }
+    Ok(match messages::append(ledger, &message, now)? {
+        Some(Appended::Stored(stamp)) => {
+            Some(WillSent { message, stamp: Some(stamp), timestamp: stamp.timestamp })
+        }
+        Some(Appended::Duplicate { .. }) | None => None,
+    })
+}
+
+fn will(row: &Row<'_>, app: &AppId) -> rusqlite::Result<(NewMessage, bool)> {
+    let message = NewMessage {
+        app: app.clone(),
+        room: RoomId::from(row.get::<_, String>(0)?),
+        id: row.get::<_, String>(1)?.into(),
+        from: sessions::client(row, 2)?,
+        level: row::level(row, 3)?,
+        body: row::body(row, 4)?,
+        mentions: row::mentions(row, 5, 6)?,
+        lctype: row.get(7)?,
+        dedupe: row.get(8)?,
+    };
+    Ok((message, row.get(9)?))
+}
