@@ -11,6 +11,8 @@ export default defineConfig({
     target: 'es2022',
     // The SDK alone is larger than the size Vite warns about.
     chunkSizeWarningLimit: 1000,
+    // The licences of what is bundled go along with it.
+    license: { fileName: 'assets/licenses.md' },
   },
   server: {
     proxy: { '/demo/config.json': proxied, '/v1': proxied, '/1.1': proxied },

@@ -4,7 +4,7 @@ import { words } from './language';
 import type { ChatMessage } from './message';
 
 /** A low stage, as on a phone, has room for one above its foot. */
-const LOW_STAGE_PX = 360;
+const LOW_STAGE_PX = 340;
 const SHOWN_MS = 6500;
 /** While others wait. */
 const HURRIED_MS = 3200;
