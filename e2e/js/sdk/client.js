@@ -5,22 +5,24 @@ const open = new Set();
 
 /** Logs in. With `null` for its id the server invents one. */
 export async function logIn(sdk, server, id = unique('user'), options = {}) {
-  const Realtime = sdk.Realtime(server);
+  const module = sdk.load();
+  const Realtime = sdk.Realtime(module, server);
   const realtime = new Realtime({
-    appId: options.appId ?? server.appId,
-    appKey: server.app.key,
+    appId: options.app?.id ?? server.appId,
+    appKey: options.app?.key ?? server.app.key,
     noBinary: sdk.noBinary,
     ...sdk.options(server),
   });
-  const { tag, isReconnect } = options;
-  const client = await withDeadline(realtime.createIMClient(id ?? undefined, { tag, isReconnect }), `login of ${id}`);
-  return new SdkClient(sdk, realtime, client);
+  const { tag, signatureFactory, conversationSignatureFactory } = options;
+  const clientOptions = { tag, signatureFactory, conversationSignatureFactory };
+  const client = await withDeadline(realtime.createIMClient(id ?? undefined, clientOptions), `login of ${id}`);
+  return new SdkClient(sdk, module, realtime, client);
 }
 
 /** Logs in once more on a socket that another client already uses. */
 export async function logInBeside(other, id = unique('user')) {
   const client = await withDeadline(other.realtime.createIMClient(id), `login of ${id}`);
-  return new SdkClient(other.sdk, other.realtime, client);
+  return new SdkClient(other.sdk, other.module, other.realtime, client);
 }
 
 /** Ends every session that is still open; for `after` hooks. */
@@ -29,8 +31,8 @@ export async function logOutAll() {
 }
 
 class SdkClient {
-  constructor(sdk, realtime, client) {
-    Object.assign(this, { sdk, realtime, client, module: sdk.module });
+  constructor(sdk, module, realtime, client) {
+    Object.assign(this, { sdk, module, realtime, client });
     this.messages = new Inbox(`messages of ${this.id}`);
     this.recalls = new Inbox(`recalls of ${this.id}`);
     this.edits = new Inbox(`edits of ${this.id}`);
@@ -123,6 +125,8 @@ class SdkClient {
 
   async logOut() {
     open.delete(this);
+    // The SDK drops its listeners before its socket is closed; a late reset must not end the test process.
+    this.socket?.on('error', () => {});
     await withDeadline(this.client.close(), `logout of ${this.id}`);
   }
 

@@ -1,7 +1,17 @@
 // The releases of leancloud-realtime under test, and how each is pointed at a server.
+import { createRequire } from 'node:module';
 import v3 from 'realtime-v3';
 import v4 from 'realtime-v4';
 import v5 from 'realtime-v5';
+
+const require = createRequire(import.meta.url);
+
+/** 5.x admits one Realtime per app and page, so each simulated device gets a copy of its own. */
+function freshV5() {
+  const file = require.resolve('realtime-v5');
+  delete require.cache[file];
+  return require(file);
+}
 
 /**
  * 4.x puts `https://` before its `server` option, so over plain HTTP it gets the socket's address by
@@ -39,19 +49,26 @@ function routedV3Plain(server) {
   };
 }
 
-function sdk(name, module, noBinary, options, Realtime = () => module.Realtime) {
-  return { name, module, noBinary, options, Realtime };
+function release(name, module, noBinary, options, { load = () => module, Realtime = (own) => own.Realtime } = {}) {
+  // 3.x knows neither the push of updated rooms nor directions of history.
+  const modern = module !== v3;
+  return { name, module, noBinary, options, load, Realtime, modern };
 }
 
-export const V4 = sdk('4.3.1, binary', v4, false, optionsV4);
-export const V4_TEXT = sdk('4.3.1, Base64', v4, true, optionsV4);
-export const V4_TLS = sdk('4.3.1, binary, TLS', v4, false, optionsV4OverTls);
-export const V4_TLS_TEXT = sdk('4.3.1, Base64, TLS', v4, true, optionsV4OverTls);
-export const V5 = sdk('5.0.0-rc.8, binary', v5, false, optionsV5);
-export const V5_TEXT = sdk('5.0.0-rc.8, Base64', v5, true, optionsV5);
-export const V3 = sdk('3.5.7, binary', v3, false, () => ({}), routedV3Plain);
-export const V3_TEXT = sdk('3.5.7, Base64', v3, true, () => ({}), routedV3Plain);
-export const V3_TLS = sdk('3.5.7, binary, TLS', v3, false, () => ({}), routedV3);
+const noOptions = () => ({});
+const own = { load: freshV5 };
+const plain = { Realtime: (_, server) => routedV3Plain(server) };
+const routed = { Realtime: (_, server) => routedV3(server) };
+
+export const V4 = release('4.3.1, binary', v4, false, optionsV4);
+export const V4_TEXT = release('4.3.1, Base64', v4, true, optionsV4);
+export const V4_TLS = release('4.3.1, binary, TLS', v4, false, optionsV4OverTls);
+export const V4_TLS_TEXT = release('4.3.1, Base64, TLS', v4, true, optionsV4OverTls);
+export const V5 = release('5.0.0-rc.8, binary', v5, false, optionsV5, own);
+export const V5_TEXT = release('5.0.0-rc.8, Base64', v5, true, optionsV5, own);
+export const V3 = release('3.5.7, binary', v3, false, noOptions, plain);
+export const V3_TEXT = release('3.5.7, Base64', v3, true, noOptions, plain);
+export const V3_TLS = release('3.5.7, binary, TLS', v3, false, noOptions, routed);
 
 /** Current releases, both formats. */
 export const CURRENT = [V4, V4_TEXT, V5, V5_TEXT];

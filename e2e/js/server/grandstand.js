@@ -32,7 +32,7 @@ function binary() {
 
 /**
  * Starts a server on a free port. Without `config` it is set up by flags (client limits off unless
- * `clientLimits`), with it by a configuration file in which `app` adds to the one app's keys.
+ * `clientLimits`), with it by a configuration file in which `app` adds to the first app's keys.
  */
 export async function startServer(options = {}) {
   const server = new Server(options);
@@ -46,6 +46,7 @@ class Server {
   #options;
   #folder = mkdtempSync(path.join(tmpdir(), 'grandstand-e2e-'));
   #child;
+  #ending = false;
   #log = [];
 
   constructor(options) {
@@ -55,8 +56,12 @@ class Server {
   async start() {
     const child = spawn(binary(), this.#arguments(), { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
+    this.#ending = false;
     children.add(child);
-    child.once('exit', () => children.delete(child));
+    child.once('exit', (code, signal) => {
+      children.delete(child);
+      if (!this.#ending) console.error(`the server ended by itself (${code ?? signal}):\n${this.log()}`);
+    });
     child.stderr.setEncoding('utf8').on('data', (text) => this.#remember(text));
     await this.#readBanner(child);
     this.port = Number(new URL(this.url).port);
@@ -69,8 +74,8 @@ class Server {
   #arguments() {
     const bind = `127.0.0.1:${this.port ?? 0}`;
     const data = path.join(this.#folder, 'data');
-    const { config, app, clientLimits = 'off' } = this.#options;
-    if (!config && !app) {
+    const { config, app, otherApps = [], clientLimits = 'off' } = this.#options;
+    if (!config && !app && otherApps.length === 0) {
       const keys = `${APP.id}:${APP.key}:${APP.master_key}`;
       return ['serve', '--bind', bind, '--admin-bind', '127.0.0.1:0', '--data', data,
         '--app', keys, '--client-limits', clientLimits];
@@ -81,7 +86,7 @@ class Server {
       server: { bind, admin_bind: '127.0.0.1:0', data, ...server },
       client_limits: { enabled: clientLimits === 'on', ...client_limits },
       ...sections,
-      apps: [{ ...APP, ...app }],
+      apps: [{ ...APP, ...app }, ...otherApps],
     }));
     return ['serve', '--config', file];
   }
@@ -124,6 +129,7 @@ class Server {
   async stop() {
     const child = this.#child;
     const ended = once(child, 'exit');
+    this.#ending = true;
     child.kill('SIGTERM');
     const [code] = await withDeadline(ended, 'exit after SIGTERM');
     return code;
@@ -134,6 +140,7 @@ class Server {
     const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
+    this.#ending = true;
     child.kill('SIGKILL');
     await withDeadline(ended, 'exit after SIGKILL');
   }

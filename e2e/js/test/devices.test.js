@@ -35,7 +35,7 @@ for (const [first, second] of [[V4, V5_TEXT], [V5, V4_TEXT]]) {
 
       const edited = await phone.say(room, 'tpyo');
       await tablet.hears('tpyo');
-      await room.update(edited, new first.module.TextMessage('typo'));
+      await room.update(edited, new phone.module.TextMessage('typo'));
       await tablet.edits.find((edit) => edit.text === 'typo', 'the edit on the other device');
     });
 

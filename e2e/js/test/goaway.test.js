@@ -5,12 +5,19 @@ import { logIn, logOutAll } from '../sdk/client.js';
 import { CURRENT, V3 } from '../sdk/versions.js';
 import { startServer } from '../server/grandstand.js';
 import { eventOf, withDeadline } from '../support/wait.js';
+import { CSharp } from '../wire/csharp.js';
+import { DotNet } from '../wire/dotnet.js';
+import { OldObjectiveC } from '../wire/objc-old.js';
+import { ObjectiveC } from '../wire/objc.js';
+import { cutAll } from '../wire/scripted.js';
+import { Swift } from '../wire/swift.js';
 
 let server;
 before(async () => {
   server = await startServer();
 });
 after(async () => {
+  cutAll();
   await logOutAll();
   await server?.dispose();
 });
@@ -40,4 +47,26 @@ it('brings everybody into the room of the restarted server', async () => {
   const history = await room.queryMessages();
   assert.equal(history[0].id, sent.id);
   assert.equal(history.length, 1 + users.length);
+});
+
+it('tells the SDKs that cannot run here, each so that it listens', async () => {
+  const families = [ObjectiveC, OldObjectiveC, Swift, CSharp, DotNet];
+  const guests = [];
+  for (const Family of families) guests.push(await Family.logIn(server));
+  const host = await logIn(CURRENT[0], server);
+  const room = await host.createRoom();
+  for (const guest of guests) await guest.join(room.id);
+  const hostBack = withDeadline(host.back(), 'host back', 30_000);
+
+  assert.equal(await server.stop(), 0);
+  for (const guest of guests) {
+    await guest.signals.find((signal) => signal.cmd === 'goaway', 'goaway');
+    await guest.line.end();
+  }
+  await server.start();
+  await hostBack;
+  for (const guest of guests) await guest.reopen();
+  assert.equal(await room.count(), guests.length + 1);
+  await host.say(room, 'all here');
+  for (const guest of guests) await guest.hears('all here');
 });

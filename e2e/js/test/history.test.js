@@ -125,12 +125,12 @@ for (const sdk of CURRENT) {
     const alice = await logIn(sdk, server);
     const room = await alice.createRoom();
     await alice.say(room, 'text');
-    await room.send(new sdk.module.Message('no type'));
-    await room.send(new sdk.module.Message(JSON.stringify({ _lctype: 7, cup: 'gold' })));
+    await room.send(new alice.module.Message('no type'));
+    await room.send(new alice.module.Message(JSON.stringify({ _lctype: 7, cup: 'gold' })));
     const texts = await room.queryMessages({ type: -1 });
     assert.deepEqual(texts.map((message) => message.getText()), ['text']);
     const own = await room.queryMessages({ type: 7 });
-    assert.deepEqual(own.map((message) => JSON.parse(message.content).cup), ['gold']);
+    assert.deepEqual(own.map((message) => message.content.cup), ['gold']);
     assert.equal((await room.queryMessages()).length, 3);
   });
 }

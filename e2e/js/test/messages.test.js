@@ -36,10 +36,10 @@ for (const sdk of CURRENT) {
     });
 
     it('carries mentions to receivers and into history', async () => {
-      const { bob, room, bobRoom } = await pair(sdk);
-      const toBob = new sdk.module.TextMessage('to Bob').setMentionList([bob.id, 'somebody']);
-      const toAll = new sdk.module.TextMessage('to all').mentionAll();
-      const toOther = new sdk.module.TextMessage('to another').setMentionList(['somebody']);
+      const { alice, bob, room, bobRoom } = await pair(sdk);
+      const toBob = new alice.module.TextMessage('to Bob').setMentionList([bob.id, 'somebody']);
+      const toAll = new alice.module.TextMessage('to all').mentionAll();
+      const toOther = new alice.module.TextMessage('to another').setMentionList(['somebody']);
       for (const message of [toBob, toAll, toOther]) await room.send(message);
       await bob.hears('to another');
       assert.deepEqual(bob.messages.items.map((item) => item.mentioned), [true, true, false]);
@@ -50,9 +50,9 @@ for (const sdk of CURRENT) {
     });
 
     it('carries binary bodies, edits of them too', async () => {
-      const { bob, room, bobRoom } = await pair(sdk);
+      const { alice, bob, room, bobRoom } = await pair(sdk);
       const bytes = (...values) => new Uint8Array(values).buffer;
-      const { BinaryMessage } = sdk.module;
+      const { BinaryMessage } = alice.module;
       const sent = await room.send(new BinaryMessage(bytes(0, 255, 128, 10)));
       const heard = await bob.messages.find((item) => item.id === sent.id, 'the binary message');
       assert.deepEqual(new Uint8Array(heard.message.buffer), new Uint8Array([0, 255, 128, 10]));
@@ -65,9 +65,9 @@ for (const sdk of CURRENT) {
     });
 
     it('carries any text as it is', async () => {
-      const { bob, room } = await pair(sdk);
+      const { alice, bob, room } = await pair(sdk);
       const texts = [' ', '弹幕 🎉 \u0000 "quoted" \\', '{"_lctype":', 'x'.repeat(4096)];
-      for (const text of texts) await room.send(new sdk.module.Message(text));
+      for (const text of texts) await room.send(new alice.module.Message(text));
       await bob.hears(texts.at(-1));
       assert.deepEqual(bob.heardTexts(), texts);
     });

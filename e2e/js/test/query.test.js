@@ -69,9 +69,9 @@ for (const sdk of [V4, V5_TEXT]) {
       it(name, async () => assert.deepEqual(await find(build), expected));
     }
 
-    const Query = sdk.module.ConversationQuery;
-    if (Query) {
+    if (sdk.module.ConversationQuery) {
       it('$or and $and', async () => {
+        const Query = reader.module.ConversationQuery;
         const of = (rank) => reader.client.getQuery().equalTo('rank', rank);
         const inSeries = reader.client.getQuery().equalTo('series', series);
         const found = await Query.and(Query.or(of(1), of(3)), inSeries).ascending('rank').find();

@@ -35,7 +35,7 @@ for (const sdk of CURRENT) {
       const recalled = await alice.high(room, 'gap: recalled gift');
       await room.recall(recalled);
       const edited = await alice.high(room, 'gap: gfit');
-      await room.update(edited, new sdk.module.TextMessage('gap: edited gift'));
+      await room.update(edited, new alice.module.TextMessage('gap: edited gift'));
       const last = await alice.high(room, 'gap: last gift');
 
       await bob.comeBack();
@@ -106,7 +106,7 @@ it('sends edits of the gap for messages that were heard before it', async () => 
   await bob.hears('will change');
   await bob.goAway();
   await eventually(async () => (await room.count()) === 1, 'Bob is gone');
-  await room.update(sent, new V4.module.TextMessage('has changed'));
+  await room.update(sent, new alice.module.TextMessage('has changed'));
   await bob.comeBack();
   await bob.edits.find((edit) => edit.text === 'has changed', 'the edit made in the gap');
 });

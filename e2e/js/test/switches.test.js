@@ -34,9 +34,48 @@ describe('an app that is open, as by default', () => {
     assert.equal((await view.queryMessages()).length, 2);
     assert.deepEqual(outside.heardTexts(), []);
   });
+
+  it('takes the signatures of apps that sign, without looking at them', async () => {
+    const server = await serverWith();
+    const sign = () => ({ signature: 'f'.repeat(40), timestamp: Date.now(), nonce: 'n' });
+    const options = { signatureFactory: sign, conversationSignatureFactory: sign };
+    for (const sdk of [V4_TEXT, V5]) {
+      const alice = await logIn(sdk, server, unique('signed'), options);
+      const bob = await logIn(sdk, server, unique('signed'), options);
+      const room = await alice.createRoom();
+      const bobRoom = await bob.join(room.id);
+      await alice.say(room, 'signed');
+      await bob.hears('signed');
+      await bobRoom.quit();
+    }
+  });
 });
 
-describe('an app with everything shut', () => {
+describe('two apps on one server', () => {
+  it('know nothing of each other', async () => {
+    const second = { id: 'secondApp0123456789', key: 'secondKey0123456789', master_key: 'secondMaster0123456789' };
+    const server = await serverWith({ otherApps: [second] });
+    const id = unique('everywhere');
+    const here = await logIn(V5, server, id);
+    const there = await logIn(V5, server, id, { app: second });
+    const watcher = await logIn(V5, server, unique('watcher'));
+    const room = await here.createRoom();
+    await watcher.join(room.id);
+    const other = await there.createRoom();
+    assert.equal(await room.count(), 2, 'the same client id elsewhere is another one');
+    assert.equal(await there.client.getConversation(room.id), null);
+    const forged = await there.client.parseConversation({ id: room.id, transient: true });
+    await refused(forged.join(), 4303);
+    await refused(there.say(forged, 'across'), 4401);
+    assert.deepEqual(await there.client.ping([watcher.id]), []);
+    assert.equal(await other.count(), 1);
+    await here.say(room, 'inside');
+    await watcher.hears('inside');
+    assert.deepEqual(watcher.heardTexts(), ['inside']);
+  });
+});
+
+describe('an app with its switches the other way', () => {
   it('refuses what each switch names', async () => {
     const app = {
       send: 'members', history: 'members', room_update: 'back-end', edit: false, recall: false,
@@ -50,7 +89,7 @@ describe('an app with everything shut', () => {
     assert.equal((await room.queryMessages()).length, 1);
     room.set('colour', 'red');
     await refused(room.save(), 4320);
-    await refused(room.update(sent, new V5.module.TextMessage('edited')), 4406);
+    await refused(room.update(sent, new inside.module.TextMessage('edited')), 4406);
     await refused(room.recall(sent), 4407);
   });
 
