@@ -96,7 +96,8 @@ final class Peer implements AutoCloseable {
     }
 
     GenericCommand awaitMessage(String wanted, Predicate<DirectCommand> test) {
-        return received.await(wanted, push -> push.getCmd() == CommandType.direct && test.test(push.getDirectMessage()));
+        return received.await(wanted,
+                push -> push.getCmd() == CommandType.direct && test.test(push.getDirectMessage()));
     }
 
     GenericCommand awaitPush(OpType op) {

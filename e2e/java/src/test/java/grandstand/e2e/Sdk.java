@@ -17,7 +17,6 @@ import cn.leancloud.session.LCConnectionManager;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 
 final class Sdk {
     /** Something a handler of the app was called with. */
@@ -36,6 +35,8 @@ final class Sdk {
     static final String EDITED = "edited";
     static final String RECALLED = "recalled";
     static final String INFO_CHANGED = "info changed";
+    /** Somebody came or went. A room must never cause it. */
+    static final String NOTICE = "membership notice";
 
     static final Events<Event> events = new Events<>("events of the SDK");
 
@@ -51,8 +52,8 @@ final class Sdk {
         connect();
     }
 
-    /** On Android a service watches the network and calls this; on a plain JVM it is the app's task after a drop. */
-    static void connect() throws Exception {
+    /** On Android a service watches the network and calls this; on a plain JVM it is left to the app. */
+    private static void connect() throws Exception {
         CompletableFuture<Void> connected = new CompletableFuture<>();
         LCConnectionManager.getInstance().startConnection(new LCCallback<Void>() {
             @Override
@@ -67,16 +68,26 @@ final class Sdk {
         connected.get(Events.PATIENCE_SECONDS, TimeUnit.SECONDS);
     }
 
-    static boolean connected() {
-        return LCConnectionManager.getInstance().isConnectionEstablished();
+    /** Waits until the SDK has noticed the drop, then does what the app must. */
+    static void reconnect() throws Exception {
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(Events.PATIENCE_SECONDS);
+        while (LCConnectionManager.getInstance().isConnectionEstablished()) {
+            if (System.nanoTime() > deadline) {
+                throw new AssertionError("the SDK has not noticed that its connection is gone");
+            }
+            Thread.sleep(5);
+        }
+        connect();
     }
 
     static Event awaitText(String client, String text) {
-        return events.await("message '" + text + "' to " + client, texts(client, text));
+        return events.await("message '" + text + "' to " + client, event -> event.kind.equals(MESSAGE)
+                && event.client.equals(client) && text.equals(event.text()));
     }
 
     static Event await(String kind, String client) {
-        return events.await("'" + kind + "' to " + client, event -> event.kind.equals(kind) && event.client.equals(client));
+        return events.await("'" + kind + "' to " + client,
+                event -> event.kind.equals(kind) && event.client.equals(client));
     }
 
     /** The texts that a client has received so far, oldest first. */
@@ -84,10 +95,6 @@ final class Sdk {
         return events.all().stream()
                 .filter(event -> event.kind.equals(MESSAGE) && event.client.equals(client))
                 .map(Event::text).toList();
-    }
-
-    private static Predicate<Event> texts(String client, String text) {
-        return event -> event.kind.equals(MESSAGE) && event.client.equals(client) && text.equals(event.text());
     }
 
     private static final class Messages extends LCIMMessageHandler {
@@ -133,7 +140,4 @@ final class Sdk {
             events.add(new Event(NOTICE, client.getClientId(), room.getConversationId(), null));
         }
     }
-
-    /** Somebody came or went. A room must never cause it. */
-    static final String NOTICE = "membership notice";
 }

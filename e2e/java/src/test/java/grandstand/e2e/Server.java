@@ -4,6 +4,8 @@ package grandstand.e2e;
 import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,6 +21,7 @@ final class Server implements AutoCloseable {
     static final String APP_KEY = "java-e2e-key";
 
     private static final Pattern SERVER_URL = Pattern.compile("^\\s*Server URL\\s.*?(\\S+)\\s*$");
+    private static final String ENDED = "(end of output)";
     private static final long EXIT_SECONDS = 20;
 
     private final Process process;
@@ -30,9 +33,14 @@ final class Server implements AutoCloseable {
     }
 
     static Server start(Path data) throws IOException {
+        return start(data, 0);
+    }
+
+    /** Starts on this port, or on any free one if it is 0. */
+    static Server start(Path data, int port) throws IOException {
         // Client limits off: the tests poll the online count faster than one person would.
         ProcessBuilder command = new ProcessBuilder(
-                binary().toString(), "serve", "--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0",
+                binary().toString(), "serve", "--bind", "127.0.0.1:" + port, "--admin-bind", "127.0.0.1:0",
                 "--data", data.toString(), "--app", APP_ID + ":" + APP_KEY + ":java-e2e-master-key",
                 "--client-limits", "off");
         File log = new File("grandstand.log");
@@ -55,12 +63,10 @@ final class Server implements AutoCloseable {
         return new Server(process, match.group(1));
     }
 
-    private static final String ENDED = "(end of output)";
-
     private static void copyLines(Process process, Events<String> output) {
         try (BufferedReader lines = process.inputReader()) {
             lines.lines().forEach(output::add);
-        } catch (IOException | java.io.UncheckedIOException e) {
+        } catch (IOException | UncheckedIOException e) {
             output.add("unreadable: " + e);
         }
         output.add(ENDED);
@@ -81,28 +87,36 @@ final class Server implements AutoCloseable {
     }
 
     int port() {
-        return java.net.URI.create(url).getPort();
+        return URI.create(url).getPort();
     }
 
     /** Ends the server the orderly way: sessions are told to go away, everything is flushed. */
-    void stop() throws InterruptedException {
+    void stop() {
         process.destroy();
-        if (!process.waitFor(EXIT_SECONDS, TimeUnit.SECONDS)) {
-            throw new AssertionError("the server did not end within " + EXIT_SECONDS + " s of SIGTERM");
-        }
+        awaitExit("SIGTERM");
         if (process.exitValue() != 0) {
             throw new AssertionError("the server ended with " + process.exitValue() + " after SIGTERM");
         }
     }
 
     /** SIGKILL: no farewell, no flush. */
-    void kill() throws InterruptedException {
+    void kill() {
         process.destroyForcibly();
-        process.waitFor();
+        awaitExit("SIGKILL");
     }
 
     @Override
-    public void close() throws InterruptedException {
+    public void close() {
         kill();
+    }
+
+    private void awaitExit(String signal) {
+        try {
+            if (!process.waitFor(EXIT_SECONDS, TimeUnit.SECONDS)) {
+                throw new AssertionError("the server did not end within " + EXIT_SECONDS + " s of " + signal);
+            }
+        } catch (InterruptedException e) {
+            throw new AssertionError("interrupted while the server ends", e);
+        }
     }
 }

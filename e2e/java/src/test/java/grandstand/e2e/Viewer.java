@@ -2,6 +2,7 @@
 package grandstand.e2e;
 
 import cn.leancloud.LCException;
+import cn.leancloud.LCQuery;
 import cn.leancloud.im.v2.LCIMChatRoom;
 import cn.leancloud.im.v2.LCIMClient;
 import cn.leancloud.im.v2.LCIMConversation;
@@ -58,6 +59,8 @@ final class Viewer {
     List<LCIMConversation> findRooms(String name) throws Exception {
         LCIMConversationsQuery query = client.getChatRoomQuery();
         query.whereEqualTo("name", name);
+        // The SDK's default is its disk cache, which on a plain JVM yields an empty list the second time.
+        query.setQueryPolicy(LCQuery.CachePolicy.NETWORK_ONLY);
         return call(result -> query.findInBackground(new LCIMConversationQueryCallback() {
             @Override
             public void done(List<LCIMConversation> rooms, LCIMException e) {

@@ -20,8 +20,6 @@ final class WireTap implements AutoCloseable {
         }
     }
 
-    private static final int NOWHERE = 0;
-
     final Events<Sent> commands = new Events<>("commands on the wire");
     final Events<String> heads = new Events<>("HTTP requests of the SDK");
 
@@ -46,11 +44,6 @@ final class WireTap implements AutoCloseable {
     /** New connections go to this server from now on. */
     void leadTo(Server server) {
         serverPort = server.port();
-    }
-
-    /** New connections are closed at once, as by a load balancer without a healthy server behind it. */
-    void leadNowhere() {
-        serverPort = NOWHERE;
     }
 
     /** Ends every connection without a word of WebSocket, as a lost network does. */
@@ -80,9 +73,6 @@ final class WireTap implements AutoCloseable {
     private void connect(Socket client) throws IOException {
         Socket server;
         try {
-            if (serverPort == NOWHERE) {
-                throw new IOException("no server to lead to");
-            }
             server = new Socket(InetAddress.getLoopbackAddress(), serverPort);
         } catch (IOException e) {
             client.close();
