@@ -36,9 +36,10 @@ pub fn choose(
     keep: i64,
     now: Millis,
 ) -> Option<usize> {
+    let claims = login.claims();
     // A fresh login is no proof that it is the same one when nothing marks the device: a third device would be given
     // the room of the second.
-    let resumes = login.reopen || login.claims().is_some();
+    let resumes = login.reopen || claims.is_some();
     let marked = login.effective_device().is_marked();
     let newest = |is_it: &dyn Fn(&Identity) -> bool| {
         remembered
@@ -49,15 +50,17 @@ pub fn choose(
             .max_by_key(|(_, record)| record.dropped_at.map_or(i64::MAX, |time| time.0))
             .map(|(index, _)| index)
     };
-    let token = login.claims().map(|claims| claims.session);
-    let by_login = |identity: &Identity| Some(identity.session) == token || identity.session == session;
-    let by_device = |identity: &Identity| login.is_same_login(identity);
+    let own = |identity: &Identity| {
+        identity.session == session || claims.is_some_and(|claims| claims.session == identity.session)
+    };
+    // With a token, the device says nothing more: an earlier login of the same device is another one.
+    let same = |identity: &Identity| claims.is_none() && login.is_same_login(identity);
 
     match rejoin {
         Rejoin::ResumeOnly if !resumes => None,
-        Rejoin::ResumeOnly => newest(&by_login).or_else(|| newest(&by_device)),
-        Rejoin::Any => newest(&by_login)
-            .or_else(|| if resumes || marked { newest(&by_device) } else { None })
+        Rejoin::ResumeOnly => newest(&own).or_else(|| newest(&same)),
+        Rejoin::Any => newest(&own)
+            .or_else(|| if resumes || marked { newest(&same) } else { None })
             .or_else(|| if others_online { None } else { newest(&|_| true) }),
     }
 }
