@@ -20,7 +20,8 @@ pub enum Offer {
     Taken,
     /// So many frames were left out to make room, the offered one perhaps among them.
     Shed { normal: u32, low: u32 },
-    /// It is HIGH and does not fit. It was not taken.
+    /// It is HIGH and did not fit, or one before it did not. It was not taken, and the connection has to close: what
+    /// the client confirms after a gap would hide the gap.
     HighFull,
 }
 
@@ -41,6 +42,8 @@ pub struct Counts {
 pub struct Lanes<T> {
     bounds: Bounds,
     held: bool,
+    /// A HIGH frame was refused: no later one is taken.
+    high_refused: bool,
     /// Arrival of the next frame, to keep order between the lanes.
     clock: u64,
     control: Lane<T>,
@@ -57,6 +60,7 @@ impl<T> Lanes<T> {
         Self {
             bounds,
             held: false,
+            high_refused: false,
             clock: 0,
             control: Lane::new(),
             replayed: Lane::new(),
@@ -77,7 +81,9 @@ impl<T> Lanes<T> {
         let arrival = self.tick();
         if level == Level::High {
             // One frame always fits: otherwise a frame above the bound would close the connection again and again.
-            if !self.high.frames.is_empty() && self.high.bytes + size > self.bounds.high_bytes {
+            self.high_refused |=
+                !self.high.frames.is_empty() && self.high.bytes + size > self.bounds.high_bytes;
+            if self.high_refused {
                 return Offer::HighFull;
             }
             self.high.push(frame, size, arrival);

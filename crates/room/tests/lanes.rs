@@ -89,12 +89,20 @@ fn a_frame_that_never_fits_pushes_nothing_out() {
 fn high_is_never_left_out() {
     let mut lanes = lanes();
     assert_eq!(lanes.offer(Level::High, "first", 500), Offer::Taken, "an empty lane takes any");
-    assert_eq!(lanes.offer(Level::High, "second", 1), Offer::HighFull);
-    assert_eq!(lanes.offer(Level::Low, "low", 100), Offer::Taken, "the rest has its own bound");
     assert_eq!(pop(&mut lanes, 1), ["first"]);
+    assert_eq!(lanes.offer(Level::High, "second", 50), Offer::Taken);
     assert_eq!(lanes.offer(Level::High, "third", 50), Offer::Taken);
-    assert_eq!(lanes.offer(Level::High, "fourth", 50), Offer::Taken);
-    assert_eq!(lanes.offer(Level::High, "fifth", 1), Offer::HighFull);
+    assert_eq!(lanes.offer(Level::High, "fourth", 1), Offer::HighFull);
+    assert_eq!(lanes.offer(Level::Low, "low", 100), Offer::Taken, "the rest has its own bound");
+}
+
+#[test]
+fn after_a_high_frame_that_did_not_fit_none_is_taken() {
+    let mut lanes = lanes();
+    lanes.offer(Level::High, "first", 100);
+    assert_eq!(lanes.offer(Level::High, "second", 1), Offer::HighFull);
+    assert_eq!(pop(&mut lanes, ALL), ["first"]);
+    assert_eq!(lanes.offer(Level::High, "third", 1), Offer::HighFull);
 }
 
 #[test]
