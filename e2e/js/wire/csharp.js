@@ -104,7 +104,10 @@ export class CSharp extends ProtobufClient {
       need(body, `${asked} without convMessage`);
       if (asked === 'conv/count') need(Number.isInteger(body.count), 'count without count');
     },
-    'conv/updated': (body) => need(isObject(body?.attrModified), 'updated without attrModified'),
+    'conv/updated'(body, _, asked) {
+      need(body, 'updated without convMessage');
+      if (asked === 'conv/update') need(isObject(body.attrModified), 'updated without attrModified');
+    },
     ack: (body) => need(isText(body?.uid) && isTime(body.t), 'ack without uid or t'),
     logs(body) {
       need(body, 'logs without logsMessage');
