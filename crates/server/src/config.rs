@@ -80,6 +80,10 @@ pub struct Limits {
     pub fragments: usize,
     /// Bytes of a chat message with its push data (4109 in the ack).
     pub message: usize,
+    /// Bytes of HIGH messages that may wait for one connection; more close it, and it comes back for them.
+    pub high_backlog: usize,
+    /// Bytes of NORMAL and LOW messages that may wait for one connection; of more, LOW is left out first.
+    pub backlog: usize,
     /// Bytes of a room's attributes.
     pub room_attributes: usize,
     /// How long a will waits for its session to return.

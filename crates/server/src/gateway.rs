@@ -1,5 +1,14 @@
-//! The edge: from accepted sockets to commands, and from frames to sockets.
+//! From accepted socket to commands: listener, handshake, frames, connection, outbox.
 
 pub mod admission;
+pub mod close;
+pub mod connection;
+pub mod frames;
 pub mod handshake;
+pub mod head;
+pub mod listener;
+pub mod outbox;
+pub mod proxy;
+pub mod receipts;
+pub mod tls;
 pub mod transport;

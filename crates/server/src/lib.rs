@@ -1,7 +1,18 @@
 //! Everything of Grandstand with a side effect: sockets, store, bus, HTTP. The program is a thin shell around it.
 
+mod admin;
+pub mod api;
 pub mod apps;
 pub mod clock;
+pub mod cluster;
 pub mod config;
+mod demo;
+pub mod fanout;
 pub mod gateway;
+pub mod node;
+pub mod program;
+pub mod router;
+pub mod service;
+pub mod shutdown;
 pub mod store;
+mod upkeep;

@@ -28,6 +28,9 @@ pub enum StoreError {
     /// The disk is full; reads go on.
     #[error("the disk is full")]
     Full,
+    /// A room query would look at too many rooms; answered with 4310.
+    #[error("the query looks at too many rooms; name ids, a name or a range of updatedAt")]
+    TooCostly,
     /// The store is shutting down or its writer is gone.
     #[error("the store is closed")]
     Closed,

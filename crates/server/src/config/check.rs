@@ -63,6 +63,8 @@ fn limits(written: &written::Limits, file_limit: usize) -> Limits {
         frame: written.frame.0,
         fragments: written.fragments,
         message: written.message.0,
+        high_backlog: written.high_backlog.0,
+        backlog: written.backlog.0,
         room_attributes: written.room_attributes.0,
         will_grace: written.will_grace.0,
         wills_per_session: written.wills_per_session,

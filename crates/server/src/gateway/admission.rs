@@ -70,9 +70,12 @@ impl From<IpAddr> for Address {
     }
 }
 
-/// The place of one socket; dropping it gives the place back.
+/// The place of one socket; dropping the last clone gives the place back.
+#[derive(Debug, Clone)]
+pub struct Seat(Arc<Held>);
+
 #[derive(Debug)]
-pub struct Seat {
+struct Held {
     floor: Arc<Floor>,
     displaced: Arc<Notify>,
     place: Mutex<Place>,
@@ -115,16 +118,17 @@ impl Admission {
     /// [`Refusal::Full`].
     pub fn enter_through_proxy(&self) -> Result<Seat, Refusal> {
         let floor = Arc::clone(&self.0);
-        let displaced = Arc::new(Notify::new());
-        let ticket = {
+        {
             let mut counts = floor.lock();
             if counts.sockets >= floor.connections {
                 return Err(Refusal::Full);
             }
             counts.sockets += 1;
-            counts.wait(&floor, None, &displaced)
-        };
-        Ok(Seat { floor, displaced, place: Mutex::new(Place { address: None, ticket: Some(ticket) }) })
+        }
+        let place = Mutex::new(Place { address: None, ticket: None });
+        let seat = Seat(Arc::new(Held { floor, displaced: Arc::default(), place }));
+        seat.session_lost();
+        Ok(seat)
     }
 
     /// Sockets in all, and those of them without a session.
@@ -136,53 +140,59 @@ impl Admission {
 }
 
 impl Seat {
-    /// Tells the address of a socket that came without one.
+    /// Tells the address of a socket that came without one; once told, it stays.
     ///
     /// # Errors
     /// [`Refusal::AddressFull`]; the seat then counts for no address, and should be dropped.
     pub fn settle(&self, address: IpAddr) -> Result<(), Refusal> {
         let address = Address::from(address);
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.0.place();
         if place.address.is_some() {
             return Ok(());
         }
-        let mut counts = self.floor.lock();
+        let mut counts = self.0.floor.lock();
         let of_address = counts.by_address.entry(address).or_default();
-        if of_address.sockets >= self.floor.per_address {
+        if of_address.sockets >= self.0.floor.per_address {
             return Err(Refusal::AddressFull);
         }
         of_address.sockets += 1;
         place.address = Some(address);
         if let Some(ticket) = place.ticket {
-            counts.settle(&self.floor, ticket, address);
+            counts.settle(&self.0.floor, ticket, address);
         }
         Ok(())
     }
 
     /// The socket has a session now: it is no longer among those that may be displaced.
     pub fn session_opened(&self) {
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.0.place();
         if let Some(ticket) = place.ticket.take() {
-            self.floor.lock().end_wait(ticket, place.address);
+            self.0.floor.lock().end_wait(ticket, place.address);
         }
     }
 
     /// The socket's last session ended: it waits again, as the newest.
     pub fn session_lost(&self) {
-        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = self.0.place();
         if place.ticket.is_none() {
-            let ticket = self.floor.lock().wait(&self.floor, place.address, &self.displaced);
-            place.ticket = Some(ticket);
+            let Held { floor, displaced, .. } = &*self.0;
+            place.ticket = Some(floor.lock().wait(floor, place.address, Arc::clone(displaced)));
         }
     }
 
     /// Returns when this socket has to make room for newer ones: close it with 4108.
     pub async fn displaced(&self) {
-        self.displaced.notified().await;
+        self.0.displaced.notified().await;
     }
 }
 
-impl Drop for Seat {
+impl Held {
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
         let place = self.place.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut counts = self.floor.lock();
@@ -204,14 +214,14 @@ impl Floor {
 
 impl Counts {
     /// Enters the sockets without a session, after the oldest went if there are too many.
-    fn wait(&mut self, floor: &Floor, address: Option<Address>, displaced: &Arc<Notify>) -> Ticket {
+    fn wait(&mut self, floor: &Floor, address: Option<Address>, displaced: Arc<Notify>) -> Ticket {
         if self.sessionless.len() >= floor.sessionless {
             let oldest = self.sessionless.first_key_value().map(|(ticket, _)| *ticket);
             self.displace(oldest);
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.sessionless.insert(ticket, Waiting { address: None, displaced: Arc::clone(displaced) });
+        self.sessionless.insert(ticket, Waiting { address: None, displaced });
         if let Some(address) = address {
             self.settle(floor, ticket, address);
         }

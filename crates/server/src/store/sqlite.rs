@@ -49,7 +49,12 @@ use writer::Writer;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    /// Room queries that may take long: they wait for each other, and nothing else waits for them.
+    searches: Readers,
 }
+
+/// Threads for short reads.
+const READERS: usize = 3;
 
 impl SqliteStore {
     /// Opens the store in `folder`, which is made when it is not there. Blocks: it may have to bring an earlier
@@ -58,11 +63,15 @@ impl SqliteStore {
         let lock = open::lock(folder)?;
         let mut connection = open::writer(folder)?;
         schema::migrate(&mut connection)?;
-        let readers = Readers::start(folder)?;
+        let readers = Readers::start(folder, "store-reader", READERS)?;
+        let searches = Readers::start(folder, "store-search", 1)?;
         let ledger = Ledger::new(folder.to_owned(), connection);
-        let writer = Writer::start(ledger, lock)
-            .map_err(|source| OpenError::Folder { folder: folder.to_owned(), source })?;
-        Ok(Self { writer, readers })
+        let writer = Writer::start(ledger, lock).map_err(OpenError::Thread)?;
+        Ok(Self { writer, readers, searches })
+    }
+
+    fn searchers(&self, filter: &Filter) -> &Readers {
+        if find::is_lookup(filter) { &self.readers } else { &self.searches }
     }
 
     /// Reads on a connection.
@@ -118,12 +127,12 @@ impl Store for SqliteStore {
 
     async fn find_rooms(&self, app: &AppId, query: &RoomQuery) -> Result<Vec<Room>, StoreError> {
         let (app, query) = (app.clone(), query.clone());
-        self.read(move |connection| find::find(connection, &app, &query)).await
+        self.searchers(&query.filter).run(move |connection| find::find(connection, &app, &query)).await
     }
 
     async fn count_rooms(&self, app: &AppId, filter: &Filter) -> Result<u64, StoreError> {
         let (app, filter) = (app.clone(), filter.clone());
-        self.read(move |connection| find::count(connection, &app, &filter)).await
+        self.searchers(&filter.clone()).run(move |connection| find::count(connection, &app, &filter)).await
     }
 
     async fn update_room(
@@ -320,6 +329,7 @@ impl Store for SqliteStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         let mut threads = self.readers.close().await;
+        threads.extend(self.searches.close().await);
         threads.extend(self.writer.close().await);
         let joined =
             tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));

@@ -1,39 +1,169 @@
-//! Room queries: what an index can narrow is asked of SQL, the rest is decided by the rules themselves.
+//! Room queries: SQL narrows and sorts by columns, the rules decide the rest row by row.
+
+mod narrowing;
 
 use grandstand_protocol::AppId;
 use grandstand_room::{
     query::{Filter, RoomQuery},
     room::Room,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
 
-use super::rooms::{self, room, room_columns};
+use super::{
+    readers::failed,
+    rooms::{self, room, room_columns},
+};
+use crate::store::StoreError;
+use narrowing::{Narrowing, column};
 
-pub(super) fn find(connection: &Connection, app: &AppId, query: &RoomQuery) -> rusqlite::Result<Vec<Room>> {
-    let mut found = matching(connection, app, &query.filter)?;
-    found.sort_by(|a, b| query.compare(a, b));
-    Ok(found.into_iter().skip(query.skip as usize).take(query.limit as usize).collect())
+/// Rooms that one query looks at, at most: about half a second of one thread.
+const EXAMINED: usize = 100_000;
+
+/// Rooms that are held to be sorted by a key that is no column.
+const SORTED: usize = 10_000;
+
+/// Whether a query is sure to be a matter of microseconds.
+pub(super) fn is_lookup(filter: &Filter) -> bool {
+    filter.ids().is_some()
 }
 
-pub(super) fn count(connection: &Connection, app: &AppId, filter: &Filter) -> rusqlite::Result<u64> {
-    Ok(matching(connection, app, filter)?.len() as u64)
-}
-
-fn matching(connection: &Connection, app: &AppId, filter: &Filter) -> rusqlite::Result<Vec<Room>> {
-    if let Some(ids) = filter.ids() {
-        let mut found = Vec::new();
-        for id in ids {
-            found.extend(rooms::by_id(connection, app, &id)?.filter(|room| filter.matches(room)));
-        }
+pub(super) fn find(connection: &Connection, app: &AppId, query: &RoomQuery) -> Result<Vec<Room>, StoreError> {
+    let (skip, limit) = (query.skip as usize, query.limit as usize);
+    if limit == 0 || query.filter.is_nothing() {
+        return Ok(Vec::new());
+    }
+    if let Some(listed) = listed(connection, app, &query.filter).map_err(|error| failed(&error))? {
+        return Ok(page(listed, query));
+    }
+    let order = order_by(query);
+    let Some(mut scan) = Scan::of(connection, app, &query.filter)? else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    if let Some(order) = &order {
+        scan.narrowing.sql.push_str(order);
+        let mut passed = 0;
+        scan.each(connection, |room| {
+            passed += 1;
+            if passed > skip {
+                found.push(room);
+            }
+            found.len() < limit
+        })?;
         return Ok(found);
     }
-    connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            room_columns!(),
-            " FROM apps a JOIN rooms r ON r.app = a.row JOIN heads h ON h.room = r.row WHERE a.id = ?1"
-        ))?
-        .query_map(params![app.as_str()], room)?
-        .filter(|room| room.as_ref().map_or(true, |room| filter.matches(room)))
-        .collect()
+    let wanted = skip + limit;
+    if wanted > SORTED {
+        return Err(StoreError::TooCostly);
+    }
+    scan.each(connection, |room| {
+        found.push(room);
+        if found.len() >= 2 * wanted + 1000 {
+            found.sort_by(|a, b| query.compare(a, b));
+            found.truncate(wanted);
+        }
+        true
+    })?;
+    Ok(page(found, query))
+}
+
+pub(super) fn count(connection: &Connection, app: &AppId, filter: &Filter) -> Result<u64, StoreError> {
+    if filter.is_nothing() {
+        return Ok(0);
+    }
+    if let Some(listed) = listed(connection, app, filter).map_err(|error| failed(&error))? {
+        return Ok(listed.len() as u64);
+    }
+    let Some(scan) = Scan::of(connection, app, filter)? else { return Ok(0) };
+    if scan.narrowing.exact {
+        return scan.count(connection).map_err(|error| failed(&error));
+    }
+    let mut count = 0;
+    scan.each(connection, |_| {
+        count += 1;
+        true
+    })?;
+    Ok(count)
+}
+
+/// The matching rooms, when the filter lists the ids that they can have.
+fn listed(connection: &Connection, app: &AppId, filter: &Filter) -> rusqlite::Result<Option<Vec<Room>>> {
+    let Some(ids) = filter.ids() else { return Ok(None) };
+    let mut found = Vec::new();
+    for id in ids {
+        found.extend(rooms::by_id(connection, app, &id)?.filter(|room| filter.matches(room)));
+    }
+    Ok(Some(found))
+}
+
+fn page(mut found: Vec<Room>, query: &RoomQuery) -> Vec<Room> {
+    found.sort_by(|a, b| query.compare(a, b));
+    found.into_iter().skip(query.skip as usize).take(query.limit as usize).collect()
+}
+
+/// The order as SQL, when every key is a column.
+fn order_by(query: &RoomQuery) -> Option<String> {
+    let mut sql = " ORDER BY ".to_owned();
+    for key in &query.sort {
+        let (column, _) = column(&key.field)?;
+        sql.push_str(column);
+        sql.push_str(if key.descending { " DESC, " } else { " ASC, " });
+    }
+    sql.push_str("r.id");
+    Some(sql)
+}
+
+/// A walk over the rooms of an app that SQL lets through.
+struct Scan<'a> {
+    filter: &'a Filter,
+    narrowing: Narrowing,
+}
+
+impl<'a> Scan<'a> {
+    /// `None`: nothing was ever stored for the app.
+    fn of(connection: &Connection, app: &AppId, filter: &'a Filter) -> Result<Option<Self>, StoreError> {
+        let row: Option<i64> = connection
+            .prepare_cached("SELECT row FROM apps WHERE id = ?1")
+            .and_then(|mut statement| statement.query_row([app.as_str()], |row| row.get(0)).optional())
+            .map_err(|error| failed(&error))?;
+        Ok(row.map(|app| {
+            let mut narrowing = narrowing::narrow(filter);
+            narrowing.sql = format!("r.app = ? AND h.app = ? AND {}", narrowing.sql);
+            narrowing.values.splice(0..0, [Value::Integer(app), Value::Integer(app)]);
+            Self { filter, narrowing }
+        }))
+    }
+
+    /// Calls `visit` with each room that matches, until it returns false.
+    fn each(&self, connection: &Connection, mut visit: impl FnMut(Room) -> bool) -> Result<(), StoreError> {
+        let sql = format!(
+            concat!("SELECT ", room_columns!(), " FROM rooms r JOIN heads h ON h.room = r.row WHERE {}"),
+            self.narrowing.sql
+        );
+        let walked = connection.prepare_cached(&sql).and_then(|mut statement| {
+            let mut rows = statement.query(params_from_iter(&self.narrowing.values))?;
+            for _ in 0..EXAMINED {
+                let Some(row) = rows.next()? else { return Ok(true) };
+                let room = room(row)?;
+                if self.filter.matches(&room) && !visit(room) {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        });
+        match walked {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::TooCostly),
+            Err(error) => Err(failed(&error)),
+        }
+    }
+
+    fn count(&self, connection: &Connection) -> rusqlite::Result<u64> {
+        let sql = format!(
+            "SELECT count(*) FROM rooms r JOIN heads h ON h.room = r.row WHERE {}",
+            self.narrowing.sql
+        );
+        connection
+            .prepare_cached(&sql)?
+            .query_row(params_from_iter(&self.narrowing.values), |row| row.get(0))
+            .map(super::wire_number)
+    }
 }

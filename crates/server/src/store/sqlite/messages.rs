@@ -1,7 +1,7 @@
 //! Messages on their way in: appends, retries, edits, imports.
 
-use grandstand_protocol::{AppId, Body, ClientId, Mentions, MessageId, RoomId};
-use grandstand_room::clock::Millis;
+use grandstand_protocol::{AppId, ClientId, Mentions, MessageId, RoomId};
+use grandstand_room::{clock::Millis, content};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
@@ -14,10 +14,6 @@ use crate::store::{Appended, Edit, Imported, NewMessage, Patched, Stamp, StoredM
 
 /// How long a client's mark keeps a retry from becoming a second message (protocol.md 4.8).
 pub(super) const DEDUPE: i64 = 30 * 60 * 1000;
-
-/// What stays of a recalled message: a typed message that every SDK shows as recalled.
-const STUB: &str = r#"{"_lctype":-127}"#;
-const STUB_LCTYPE: i32 = -127;
 
 /// Number of a room's first imported message; later ones count up from here and never reach 0.
 const FIRST_IMPORT: i64 = -(1 << 53);
@@ -137,9 +133,9 @@ pub(super) fn modify(
         Edit::Replace { .. } if message.recalled => return Ok(Err(Unmodified::NotFound)),
         Edit::Recall => {
             message.recalled = true;
-            message.body = Body::Text(STUB.to_owned());
+            message.body = content::recall_stub();
             message.mentions = Mentions::default();
-            message.lctype = Some(STUB_LCTYPE);
+            message.lctype = Some(content::RECALLED);
         }
         Edit::Replace { body, mentions, lctype } => {
             message.body = body.clone();

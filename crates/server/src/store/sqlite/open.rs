@@ -30,6 +30,9 @@ pub enum OpenError {
     /// The file is damaged.
     #[error("the database in the data folder is damaged ({0}); restore a backup")]
     Corrupt(rusqlite::Error),
+    /// The system refused a thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// Anything else.
     #[error("cannot open the database: {0}")]
     Database(rusqlite::Error),

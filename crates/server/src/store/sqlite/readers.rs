@@ -1,7 +1,6 @@
 //! A few threads that read, each with a connection of its own. They never wait for the writer.
 
 use std::{
-    io,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
@@ -15,9 +14,6 @@ use super::{
     writer::store_error,
 };
 use crate::store::StoreError;
-
-/// Threads and connections.
-const READERS: usize = 3;
 
 /// Reads that wait for a thread. When there are more, callers wait for a place.
 const QUEUE: usize = 1024;
@@ -34,11 +30,18 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn start(folder: &Path) -> Result<Self, OpenError> {
+    /// Starts `count` threads, which share a queue.
+    pub(super) fn start(folder: &Path, name: &str, count: usize) -> Result<Self, OpenError> {
         let (orders, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        let threads = (0..READERS).map(|n| start_thread(n, open::reader(folder)?, Arc::clone(&queue)));
-        Ok(Self { orders, threads: Mutex::new(threads.collect::<Result<_, OpenError>>()?) })
+        let mut threads = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (connection, queue) = (open::reader(folder)?, Arc::clone(&queue));
+            let thread =
+                thread::Builder::new().name(name.to_owned()).spawn(move || serve(&connection, &queue));
+            threads.push(thread.map_err(OpenError::Thread)?);
+        }
+        Ok(Self { orders, threads: Mutex::new(threads) })
     }
 
     /// Runs `read` on a connection. It sees everything that was committed before it began.
@@ -63,17 +66,6 @@ impl Readers {
         let _ = self.orders.send(Order::Close).await;
         std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-fn start_thread(
-    n: usize,
-    connection: Connection,
-    queue: Arc<Mutex<mpsc::Receiver<Order>>>,
-) -> Result<JoinHandle<()>, OpenError> {
-    thread::Builder::new()
-        .name(format!("store-reader-{n}"))
-        .spawn(move || serve(&connection, &queue))
-        .map_err(|source: io::Error| OpenError::Folder { folder: format!("(thread {n})").into(), source })
 }
 
 fn serve(connection: &Connection, queue: &Mutex<mpsc::Receiver<Order>>) {

@@ -26,13 +26,16 @@ pub(super) fn sweep(ledger: &mut Ledger, retention: &Retention, now: Millis) -> 
         swept.messages += removed as u64;
         left -= removed;
     }
-    swept.rooms = idle_rooms(ledger, now.plus(-retention.rooms))?;
     swept.sessions = dropped_sessions(&ledger.connection, now.plus(-retention.sessions))?;
     let marks = marks(&ledger.connection, now.plus(-DEDUPE))?;
     let revocations = revocations(&ledger.connection, now)?;
-    // A room that went now leaves messages for the next slice.
-    swept.more =
-        left == 0 || !swept.rooms.is_empty() || [swept.sessions as i64, marks, revocations].contains(&ROWS);
+    swept.more = left == 0 || [swept.sessions as i64, marks, revocations].contains(&ROWS);
+    // Last, because it has to look at every room that did not change for long.
+    if !swept.more {
+        swept.rooms = idle_rooms(ledger, now.plus(-retention.rooms))?;
+        // The messages of a room that went now are left for the next slice.
+        swept.more = !swept.rooms.is_empty();
+    }
     Ok(swept)
 }
 

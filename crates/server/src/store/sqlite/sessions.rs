@@ -20,6 +20,9 @@ use crate::store::{Claim, Claimed, NodeId, Recovered, Resumed, SessionRecord};
 /// not have arrived.
 const SETTLED: i64 = 60 * 1000;
 
+/// A beat says that the node was alive, not what had been confirmed by then: confirmations are at most this old.
+const MARGIN: i64 = 5 * 1000;
+
 /// The id as its column.
 pub(super) fn blob(session: SessionId) -> [u8; 16] {
     session.0.to_be_bytes()
@@ -267,10 +270,10 @@ pub(super) fn recover(ledger: &mut Ledger, node: &NodeId, now: Millis) -> rusqli
     let dropped_at = last_alive.unwrap_or(now);
     connection
         .prepare_cached(
-            "UPDATE sessions SET dropped_at = ?2, gap_since = CASE WHEN claimed_at > ?3 THEN gap_since ELSE ?2 END
+            "UPDATE sessions SET dropped_at = ?2, gap_since = CASE WHEN claimed_at > ?3 THEN gap_since ELSE ?4 END
              WHERE node = ?1 AND dropped_at IS NULL",
         )?
-        .execute(params![node.0, dropped_at.0, dropped_at.plus(-SETTLED).0])?;
+        .execute(params![node.0, dropped_at.0, dropped_at.plus(-SETTLED).0, dropped_at.plus(-MARGIN).0])?;
     let with_wills = connection
         .prepare_cached(
             "SELECT a.id, s.session FROM sessions s JOIN apps a ON a.row = s.app

@@ -1,0 +1,72 @@
+# Two commands: `make run` and `make test`. `make check` is what a change has to pass first.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check format build console debian-packages \
+        test-rust test-console test-websocket test-js test-java test-browser
+
+export GRANDSTAND_BIN := $(CURDIR)/target/release/grandstand
+NPM_CI := npm ci --no-audit --no-fund --loglevel=error
+
+help: ## This list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## Builds everything and starts the server with the demo room.
+	exec $(GRANDSTAND_BIN) serve
+
+build: console ## The server, optimised, with the demo room inside.
+	cargo build --release --locked --package grandstand --package grandstand-bench
+
+console: console/dist/index.html
+
+console/dist/index.html: $(shell find console/src console/index.html console/vite.config.ts console/package-lock.json -type f)
+	cd console && $(NPM_CI) && npm run build
+
+test: debian-packages build ## Every test there is; installs what they need.
+	$(MAKE) test-rust
+	$(MAKE) test-console
+	$(MAKE) test-websocket
+	$(MAKE) test-js
+	$(MAKE) test-java
+	$(MAKE) test-browser
+
+test-rust: console ## Rules, codec, store, gateway, client: the Rust tests.
+	cargo test --workspace --locked
+
+test-console: console ## The demo room's own logic.
+	cd console && npm test
+
+test-websocket: ## WebSocket conformance: Autobahn's cases on our codec.
+	e2e/websocket/run
+
+test-js: build ## LeanCloud's JavaScript SDKs, and strict stand-ins for those that cannot run here.
+	cd e2e/js && $(NPM_CI) && npm test
+
+test-java: build ## LeanCloud's Java SDK.
+	cd e2e/java && mvn -B -q test
+
+test-browser: build ## Debian's Chromium in the demo room.
+	cd e2e/browser && $(NPM_CI) && npm test
+
+check: console ## Format, lints, dependencies, generated code, tidiness.
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo xtask codegen --check
+	cargo xtask tidy
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --log-level error check bans licenses sources
+	cd console && npm run check
+
+format: ## Formats the sources.
+	cargo fmt --all
+	cd console && npm run format
+
+# What the tests need beyond Rust, Node and Java. Root installs it; others are told.
+DEBIAN := chromium fonts-noto-cjk openssl python3-venv
+debian-packages:
+	@missing=$$(for package in $(DEBIAN); do dpkg -s $$package >/dev/null 2>&1 || echo $$package; done); \
+	if [ -n "$$missing" ]; then \
+	  if [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	  else echo "please install: $$missing"; exit 1; fi; \
+	fi

@@ -1,0 +1,51 @@
+//! What nodes tell each other. One node tells itself.
+
+mod local;
+
+use async_trait::async_trait;
+use grandstand_protocol::{AppId, ClientId, Event, Level, RoomId};
+use grandstand_room::{session::SessionId, switches::OneRoomPer};
+
+pub use local::LocalBus;
+
+/// Tells every node, the sender's own among them. At most once, in no order: whoever needs more asks the store.
+#[async_trait]
+pub trait Bus: Send + Sync + 'static {
+    /// Returns when the news is on its way; for this node it has arrived.
+    async fn publish(&self, news: News);
+}
+
+/// One piece of news.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// Something for the members of a room.
+    Room(RoomNews),
+    /// A client id is in a room now, and in no other.
+    Claimed { app: AppId, client: ClientId, room: RoomId, epoch: u64, scope: OneRoomPer },
+    /// A room is gone.
+    Dissolved { app: AppId, room: RoomId },
+}
+
+/// Something for the members of a room.
+#[derive(Debug, Clone)]
+pub struct RoomNews {
+    pub app: AppId,
+    pub room: RoomId,
+    /// What they are told.
+    pub event: Event,
+    pub level: Level,
+    /// The place in the room's order, for stored messages.
+    pub number: Option<u64>,
+    /// Who does not get it.
+    pub except: Except,
+}
+
+/// Who is left out of a broadcast: never by a rule of overload, always by right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Except {
+    Nobody,
+    /// The sending session.
+    Session(SessionId),
+    /// All sessions of the sender's client id.
+    Client(ClientId),
+}

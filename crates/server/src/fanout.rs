@@ -1,0 +1,112 @@
+//! From one event to every member of a room on this node: encoded once per format, shared, put into outboxes.
+
+mod broadcast;
+mod stored;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use grandstand_protocol::{AppId, Level};
+use tokio::sync::Notify;
+use tracing::warn;
+
+use crate::{
+    clock::Clock,
+    cluster::{Except, News, RoomNews},
+    router::{Hub, Ordered, Router},
+    store::{Store, StoredMessage},
+};
+
+pub use broadcast::Broadcast;
+
+/// How long a message waits for one that was sent before it, until the store is asked (design 6).
+const GAP_PATIENCE: Duration = Duration::from_millis(50);
+
+/// Brings news to this node's members.
+pub struct Fanout {
+    router: Arc<Router>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    /// Rooms in which a message waits for an earlier one.
+    waiting: Mutex<Vec<(AppId, Weak<Hub>)>>,
+    someone_waits: Notify,
+}
+
+impl std::fmt::Debug for Fanout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fanout").finish_non_exhaustive()
+    }
+}
+
+impl Fanout {
+    pub fn new(router: Arc<Router>, store: Arc<dyn Store>, clock: Clock) -> Self {
+        Self { router, store, clock, waiting: Mutex::default(), someone_waits: Notify::new() }
+    }
+
+    /// Takes news in. Never waits: what cannot be delivered in order yet is put aside.
+    pub fn receive(&self, news: News) {
+        match news {
+            News::Room(news) => self.to_room(news),
+            News::Claimed { app, client, room, epoch, scope } => {
+                self.router.app(&app).obey(&client, &room, epoch, scope);
+            }
+            News::Dissolved { app, room } => self.router.app(&app).dissolve(&room),
+        }
+    }
+
+    fn to_room(&self, news: RoomNews) {
+        let Some(hub) = self.router.app(&news.app).existing_hub(&news.room) else { return };
+        let app = news.app.clone();
+        let number = news.number;
+        let broadcast = Broadcast::new(news, self.clock.wall());
+        let Some(number) = number else { return hub.deliver(&broadcast) };
+        if hub.offer(number, Arc::new(broadcast)) == Ordered::Waiting {
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((app, Arc::downgrade(&hub)));
+            self.someone_waits.notify_one();
+        }
+    }
+
+    /// Runs for the life of the node: what is still missing after a moment is read from the store.
+    pub async fn watch_gaps(self: Arc<Self>) {
+        loop {
+            self.someone_waits.notified().await;
+            tokio::time::sleep(GAP_PATIENCE).await;
+            let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            for (app, hub) in waiting {
+                if let Some(hub) = hub.upgrade() {
+                    self.fill_gap(&app, &hub).await;
+                }
+            }
+        }
+    }
+
+    async fn fill_gap(&self, app: &AppId, hub: &Hub) {
+        while let Some(missing) = hub.missing() {
+            match self.store.range(app, &hub.room, *missing.start(), *missing.end()).await {
+                Ok(found) => {
+                    let now = self.clock.wall();
+                    let found = found.into_iter().filter_map(|message| {
+                        let number = u64::try_from(message.number).ok()?;
+                        Some((number, Arc::new(Broadcast::new(stored_news(app, hub, message), now))))
+                    });
+                    hub.fill(&missing, found.collect());
+                }
+                Err(error) => {
+                    warn!(room = %hub.room, %error, "could not read missing messages");
+                    hub.fill(&missing, Vec::new());
+                }
+            }
+        }
+    }
+}
+
+/// A message as the store has it. Its sending session is not known any more: it is gone, or the message would not
+/// have to be read.
+fn stored_news(app: &AppId, hub: &Hub, message: StoredMessage) -> RoomNews {
+    let level = if message.recalled { Level::Low } else { message.level };
+    let number = u64::try_from(message.number).ok();
+    let room = hub.room.clone();
+    RoomNews { app: app.clone(), event: message.into_push(&room), room, level, number, except: Except::Nobody }
+}

@@ -1,0 +1,59 @@
+//! One connection from upgrade to end: a reader that answers command after command, and a writer beside it.
+
+mod reader;
+mod writer;
+
+use std::{sync::Arc, time::Duration};
+
+use grandstand_room::lanes::Bounds;
+use tokio::time::timeout;
+
+use self::{reader::Reader, writer::Writer};
+use super::{
+    admission::Seat,
+    close::Close,
+    handshake::Upgraded,
+    outbox::{Outbox, Signal},
+    receipts::Receipts,
+};
+use crate::node::Node;
+
+/// How long a closing connection may take to write what it has to say.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Serves a connection to its end. The caller's task belongs to the listener.
+///
+/// Reader and writer run in this one task. A command under way is never broken off: what was committed is published.
+pub async fn serve(node: Arc<Node>, upgraded: Upgraded, seat: Seat) {
+    let limits = &node.config.limits;
+    let bounds = Bounds { high_bytes: limits.high_backlog, rest_bytes: limits.backlog };
+    let outbox = Arc::new(Outbox::new(bounds));
+    let receipts = Receipts::new();
+    let Upgraded { transport, read_ahead, subprotocol, origin, address } = upgraded;
+    let (read_half, write_half) = tokio::io::split(transport);
+    let writer = Writer::new(&node, write_half, &outbox, &receipts);
+    let mut reader = Reader::new(&node, read_half, &outbox, &receipts, reader::Peer { subprotocol, origin, address, seat });
+    reader.feed(&read_ahead);
+    drop(read_ahead);
+
+    let mut writing = std::pin::pin!(writer.run());
+    let broken = {
+        let mut reading = std::pin::pin!(reader.run());
+        tokio::select! {
+            () = &mut reading => false,
+            () = &mut writing => {
+                // The socket cannot be written: nobody is there any more.
+                outbox.signal(Signal::Close(Close::NORMAL));
+                reading.await;
+                true
+            }
+        }
+    };
+    let last_words = async {
+        // A peer that does not read cannot hold up the end.
+        if !broken {
+            let _ = timeout(LAST_WORDS, writing).await;
+        }
+    };
+    tokio::join!(last_words, reader.disconnect());
+}

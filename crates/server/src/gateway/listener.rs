@@ -1,0 +1,330 @@
+//! The accept loop, and the life of a socket until it speaks WebSocket.
+
+use std::{
+    future::poll_fn,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{Router, body::Body};
+use http::{Request, StatusCode};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use ipnet::IpNet;
+use socket2::SockRef;
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{debug, info, warn};
+
+use super::{
+    admission::{Admission, Refusal, Seat},
+    connection,
+    handshake::{Connection, Upgraded},
+    head::{self, HeadLimits},
+    proxy,
+    tls::Certificate,
+    transport::Transport,
+};
+use crate::{config::Config, node::Node};
+
+/// The kernel's send buffer of a socket, in bytes. Larger ones let a peer that does not read hide megabytes from us
+/// (measured: no loss of throughput, design 5).
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// Unsent bytes above which a socket is not writable (design 5).
+const UNSENT_LOW_WATER: u32 = 16 * 1024;
+
+/// Connections that the kernel holds until we accept them; it lowers this to its own limit.
+const BACKLOG: u32 = 4096;
+
+/// Accepted in a row before the accepted ones get their turn: a storm must not outrun the handshakes it causes.
+const ACCEPT_BURST: u32 = 32;
+
+/// First and longest pause after a failed accept, usually for want of file descriptors.
+const ACCEPT_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// An HTTP connection that is not upgraded lives this many request deadlines, so that nobody keeps one for good.
+const HTTP_LIFE: u32 = 6;
+
+/// Refused sockets that are told so at one time; more of them are closed without a word.
+const REFUSALS_AT_ONCE: usize = 64;
+
+/// Smallest read buffer that the HTTP library accepts, in bytes.
+const SMALLEST_HTTP_BUFFER: usize = 8192;
+
+/// What all connections of a port share.
+#[derive(Debug)]
+pub struct Port {
+    service: Router,
+    limits: PortLimits,
+    trusted_proxies: Arc<[IpNet]>,
+    proxy_protocol: bool,
+    certificate: Option<Arc<Certificate>>,
+    admission: Admission,
+    /// Takes the upgraded connections; a port without one takes no upgrades.
+    node: Option<Arc<Node>>,
+    connections: TaskTracker,
+    stopping: CancellationToken,
+    refusals: Semaphore,
+}
+
+#[derive(Debug)]
+struct PortLimits {
+    head: HeadLimits,
+    upgrade_timeout: Duration,
+    tls_timeout: Duration,
+}
+
+impl Port {
+    /// The public port.
+    #[must_use]
+    pub fn public(
+        node: Arc<Node>,
+        service: Router,
+        certificate: Option<Arc<Certificate>>,
+        admission: Admission,
+        stopping: CancellationToken,
+    ) -> Self {
+        let config = Arc::clone(&node.config);
+        Self {
+            trusted_proxies: config.trusted_proxies.clone().into(),
+            proxy_protocol: config.proxy_protocol,
+            certificate,
+            node: Some(node),
+            ..Self::plain(&config, service, admission, stopping)
+        }
+    }
+
+    /// A port of HTTP alone, without TLS and proxies.
+    #[must_use]
+    pub fn plain(config: &Config, service: Router, admission: Admission, stopping: CancellationToken) -> Self {
+        let limits = &config.limits;
+        Self {
+            service,
+            limits: PortLimits {
+                head: HeadLimits { bytes: limits.request_head, headers: limits.request_headers },
+                upgrade_timeout: limits.upgrade_timeout,
+                tls_timeout: limits.tls_timeout,
+            },
+            trusted_proxies: Arc::new([]),
+            proxy_protocol: false,
+            certificate: None,
+            admission,
+            node: None,
+            connections: TaskTracker::new(),
+            stopping,
+            refusals: Semaphore::new(REFUSALS_AT_ONCE),
+        }
+    }
+
+    /// Sockets in all, and those of them without a session.
+    #[must_use]
+    pub fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    /// The tasks of all connections, for who waits for their end.
+    #[must_use]
+    pub fn connections(&self) -> &TaskTracker {
+        &self.connections
+    }
+}
+
+/// Binds an address. Port 0 takes any free one.
+///
+/// # Errors
+/// Those of the system: the port is taken, or the address is not this machine's.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for the old connections' last packets.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts until the port stops; the connections go on.
+pub async fn accept(listener: TcpListener, port: Arc<Port>) {
+    let (mut pause, longest) = ACCEPT_PAUSES;
+    let mut burst = 0;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = port.stopping.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                if pause > ACCEPT_PAUSES.0 {
+                    info!("accepting connections again");
+                }
+                pause = ACCEPT_PAUSES.0;
+                port.connections.spawn(serve(Arc::clone(&port), stream, peer.ip().to_canonical()));
+                burst += 1;
+                if burst % ACCEPT_BURST == 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            // The peer gave up while it waited.
+            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+            Err(error) => {
+                if pause == ACCEPT_PAUSES.0 {
+                    warn!(%error, "cannot accept connections for now");
+                }
+                metrics::counter!("grandstand_accept_failures_total").increment(1);
+                tokio::select! {
+                    () = port.stopping.cancelled() => return,
+                    () = sleep(pause) => pause = (pause * 2).min(longest),
+                }
+            }
+        }
+    }
+}
+
+/// A socket until its end, or until it is upgraded: the WebSocket gets a task of its own, which is smaller.
+async fn serve(port: Arc<Port>, stream: TcpStream, peer: IpAddr) {
+    let deadline = Instant::now() + port.limits.upgrade_timeout;
+    if let Err(error) = prepare(&stream) {
+        debug!(%error, "a socket ended before it began");
+        return;
+    }
+    let proxied = proxy::is_trusted(&port.trusted_proxies, peer);
+    let seat = if proxied { port.admission.enter_through_proxy() } else { port.admission.enter(peer) };
+    let seat = match seat {
+        Ok(seat) => seat,
+        Err(refusal) => return refuse(&port, stream.into(), refusal).await,
+    };
+    let upgraded = tokio::select! {
+        upgraded = greet(&port, stream, peer, &seat, deadline) => upgraded,
+        () = seat.displaced() => None,
+    };
+    if let (Some(upgraded), Some(node)) = (upgraded, &port.node) {
+        port.connections.spawn(connection::serve(Arc::clone(node), upgraded, seat));
+    }
+}
+
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
+    Ok(())
+}
+
+/// PROXY header, TLS, request head, then HTTP.
+async fn greet(
+    port: &Arc<Port>,
+    mut stream: TcpStream,
+    peer: IpAddr,
+    seat: &Seat,
+    deadline: Instant,
+) -> Option<Upgraded> {
+    let mut client = peer;
+    if port.proxy_protocol && proxy::is_trusted(&port.trusted_proxies, peer) {
+        match timeout_at(deadline, proxy::read_header(&mut stream)).await {
+            Ok(Ok(address)) => client = address.map_or(peer, |address| address.to_canonical()),
+            Ok(Err(error)) => {
+                warn!(%peer, %error, "a proxy's connection was closed");
+                return None;
+            }
+            Err(_) => return None,
+        }
+        if let (true, Err(refusal)) = (client != peer, seat.settle(client)) {
+            refuse(port, stream.into(), refusal).await;
+            return None;
+        }
+    }
+    let mut transport = match &port.certificate {
+        None => Transport::from(stream),
+        Some(certificate) => {
+            let shake = timeout(port.limits.tls_timeout, certificate.accept(stream)).await;
+            let stream = shake.map_err(|_| debug!(%client, "no TLS handshake in time")).ok()?;
+            stream.map_err(|error| debug!(%client, %error, "no TLS handshake")).ok()?.into()
+        }
+    };
+    match head::read(&mut transport, port.limits.head, deadline).await {
+        Ok(read) => speak_http(port, transport.preceded_by(read), client, seat).await,
+        Err(fault) => {
+            if let Some((status, error)) = fault.answer() {
+                count_answer(status);
+                head::answer_and_close(transport, status, error).await;
+            }
+            None
+        }
+    }
+}
+
+/// HTTP requests until the peer closes, asks for too long, or upgrades.
+async fn speak_http(port: &Arc<Port>, transport: Transport, client: IpAddr, seat: &Seat) -> Option<Upgraded> {
+    let connection = Arc::new(Connection::new(client, &transport, &port.trusted_proxies, seat));
+    let service = TowerToHyperService::new(port.service.clone());
+    let handle = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Arc::clone(&connection));
+        let answer = hyper::service::Service::call(&service, request.map(Body::new));
+        // A peer that sends its body drop by drop is told the same as one that sends its head so.
+        let limit = port.limits.upgrade_timeout;
+        async move {
+            let response = match timeout(limit, answer).await {
+                Ok(Ok(response)) => response,
+                Err(_) => too_slow(),
+                Ok(Err(impossible)) => match impossible {},
+            };
+            count_answer(response.status());
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(port.limits.upgrade_timeout)
+        .max_headers(port.limits.head.headers)
+        .max_buf_size(port.limits.head.bytes.max(SMALLEST_HTTP_BUFFER))
+        .title_case_headers(true)
+        .serve_connection(TokioIo::new(transport), handle);
+    let mut http = pin!(http.with_upgrades());
+
+    let life = port.limits.upgrade_timeout * HTTP_LIFE;
+    let ended = tokio::select! {
+        ended = poll_fn(|cx| http.as_mut().poll(cx)) => Some(ended),
+        () = port.stopping.cancelled() => None,
+        () = sleep(life) => None,
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => {
+            http.as_mut().graceful_shutdown();
+            timeout(port.limits.upgrade_timeout, http).await.ok()?
+        }
+    };
+    ended.map_err(|error| debug!(%client, %error, "an HTTP connection ended")).ok()?;
+    connection.take_upgrade()?.finish().await
+}
+
+fn too_slow() -> axum::response::Response {
+    use axum::response::IntoResponse;
+    crate::api::error::ApiError::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
+}
+
+/// Says that there is no place, quickly. TLS peers are not told: a handshake costs more than they are owed.
+async fn refuse(port: &Port, transport: Transport, refusal: Refusal) {
+    metrics::counter!("grandstand_sockets_refused_total").increment(1);
+    if port.certificate.is_some() {
+        return;
+    }
+    if let Ok(_permit) = port.refusals.try_acquire() {
+        head::answer_and_close(transport, StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string()).await;
+    }
+}
+
+fn count_answer(status: StatusCode) {
+    metrics::counter!("grandstand_http_requests_total", "status" => status.as_str().to_owned()).increment(1);
+}

@@ -1,0 +1,176 @@
+//! The outbox of a connection: what waits to be written, shared by fan-out, service and the connection's writer.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use grandstand_protocol::Level;
+use grandstand_room::{
+    lanes::{Bounds, Lanes, Offer},
+    session::SessionId,
+};
+use tokio::sync::Notify;
+
+use super::{close::Close, receipts::Receipt};
+
+/// A frame on its way out, WebSocket header included.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    pub bytes: Bytes,
+    /// The member it is for; `None` for replies and the like.
+    pub member: Option<SessionId>,
+    /// For stored HIGH messages: what is confirmed once the client has it.
+    pub receipt: Option<Receipt>,
+}
+
+impl Frame {
+    fn control(bytes: Bytes) -> Self {
+        Self { bytes, member: None, receipt: None }
+    }
+}
+
+/// News for the connection that are not frames.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// A session of this socket ended elsewhere.
+    SessionEnded { session: SessionId, ending: Ending },
+    /// Close the socket.
+    Close(Close),
+}
+
+/// How a session ended that this socket still believes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was taken over by another socket; nothing is said.
+    TakenOver,
+    /// Another device took the tag: 4111.
+    Conflict,
+}
+
+/// What became of an offered frame.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shed {
+    pub normal: u32,
+    pub low: u32,
+}
+
+/// One per connection. The locks are leaves, held for a few lines.
+#[derive(Debug)]
+pub struct Outbox {
+    state: Mutex<State>,
+    /// There is something to write.
+    pub(super) to_write: Notify,
+    /// There is a signal, or room for replies again.
+    pub(super) signalled: Notify,
+}
+
+/// Bytes of replies that may wait before the connection stops reading commands.
+const REPLIES_WAITING: usize = 256 * 1024;
+
+#[derive(Debug)]
+struct State {
+    lanes: Lanes<Frame>,
+    signals: Vec<Signal>,
+    /// Nothing more is taken; the writer flushes what is there.
+    closed: bool,
+}
+
+impl Outbox {
+    pub fn new(bounds: Bounds) -> Self {
+        let state = State { lanes: Lanes::new(bounds), signals: Vec::new(), closed: false };
+        Self { state: Mutex::new(state), to_write: Notify::new(), signalled: Notify::new() }
+    }
+
+    /// A push of a room. HIGH that does not fit closes the connection: the client comes back and gets what it missed.
+    pub fn push(&self, level: Level, frame: Frame) -> Shed {
+        let size = frame.bytes.len();
+        let mut state = self.lock();
+        if state.closed {
+            return Shed::default();
+        }
+        let offer = state.lanes.offer(level, frame, size);
+        drop(state);
+        self.to_write.notify_one();
+        match offer {
+            Offer::Taken => Shed::default(),
+            Offer::Shed { normal, low } => Shed { normal, low },
+            Offer::HighFull => {
+                self.signal(Signal::Close(Close::COME_BACK));
+                Shed::default()
+            }
+        }
+    }
+
+    /// A reply, a pong, a notice: goes before everything else, and is never shed.
+    pub fn push_control(&self, bytes: Bytes) {
+        let size = bytes.len();
+        let mut state = self.lock();
+        if !state.closed {
+            state.lanes.push_control(Frame::control(bytes), size);
+            drop(state);
+            self.to_write.notify_one();
+        }
+    }
+
+    /// From now on only control frames go out, until [`Self::release`].
+    pub fn hold(&self) {
+        self.lock().lanes.hold();
+    }
+
+    /// Ends a hold; `replayed` HIGH messages go before those that came meanwhile.
+    pub fn release(&self, replayed: Vec<Frame>) {
+        self.lock().lanes.release(replayed.into_iter().map(|frame| {
+            let size = frame.bytes.len();
+            (frame, size)
+        }));
+        self.to_write.notify_one();
+    }
+
+    /// What still waits for a session that left its room is not for it any more.
+    pub fn forget(&self, session: SessionId) {
+        self.lock().lanes.remove_where(|frame| frame.member == Some(session));
+    }
+
+    /// Whether so many replies wait that no further command is read.
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().lanes.control_bytes() > REPLIES_WAITING
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        self.lock().signals.push(signal);
+        self.signalled.notify_one();
+    }
+
+    /// Takes the signals that came, oldest first.
+    pub(super) fn take_signals(&self) -> Vec<Signal> {
+        std::mem::take(&mut self.lock().signals)
+    }
+
+    /// Moves up to about `max_bytes` of frames into `batch`. True when there will never be more.
+    pub(super) fn take_batch(&self, max_bytes: usize, batch: &mut Vec<Frame>) -> bool {
+        let mut state = self.lock();
+        let was_full = state.lanes.control_bytes() > REPLIES_WAITING;
+        state.lanes.pop_batch(max_bytes, batch);
+        if was_full && state.lanes.control_bytes() <= REPLIES_WAITING {
+            self.signalled.notify_one();
+        }
+        state.closed && batch.is_empty()
+    }
+
+    /// Lets the last control frame in and closes: what is queued behind it is left out.
+    pub(super) fn finish(&self, last: Option<Bytes>) {
+        let mut state = self.lock();
+        if !state.closed {
+            if let Some(bytes) = last {
+                let size = bytes.len();
+                state.lanes.push_control(Frame::control(bytes), size);
+            }
+            state.closed = true;
+        }
+        drop(state);
+        self.to_write.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

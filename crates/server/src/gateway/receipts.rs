@@ -1,0 +1,102 @@
+//! What a connection has surely received: HIGH messages are confirmed by the pong to a ping written behind them.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use grandstand_room::{gap::Confirmation, session::SessionId};
+
+/// A stored HIGH message that a member got, if the pong behind it comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    pub member: SessionId,
+    /// Of the member's stay in the room.
+    pub epoch: u64,
+    /// Of the message in the room.
+    pub number: u64,
+}
+
+/// One per connection, whatever the number of its sessions: the frames it writes are counted, and a ping confirms all
+/// that went before. Written by the writer, read by the reader.
+#[derive(Debug)]
+pub(super) struct Receipts(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    /// Positions here count the HIGH frames of this connection.
+    confirmation: Confirmation,
+    written: u64,
+    /// The newest receipt of each member since the last ping.
+    open: Vec<Receipt>,
+    /// Those that the outstanding ping confirms.
+    pinged: Vec<Receipt>,
+}
+
+impl Receipts {
+    pub(super) fn new() -> Self {
+        let confirmation = Confirmation::new(0, 0);
+        Self(Mutex::new(State { confirmation, written: 0, open: Vec::new(), pinged: Vec::new() }))
+    }
+
+    /// A HIGH frame goes to the socket.
+    pub(super) fn wrote(&self, receipt: Receipt) {
+        let mut state = self.lock();
+        state.written += 1;
+        let written = state.written;
+        state.confirmation.wrote_high(written);
+        match state.open.iter_mut().find(|known| known.member == receipt.member) {
+            Some(known) => *known = receipt,
+            None => state.open.push(receipt),
+        }
+    }
+
+    /// The payload of the ping to write now, if one is due.
+    pub(super) fn ping_due(&self, now: Duration) -> Option<[u8; 8]> {
+        let mut state = self.lock();
+        let payload = state.confirmation.ping_due(now)?;
+        state.pinged = std::mem::take(&mut state.open);
+        Some(payload)
+    }
+
+    /// How long until a ping is due, if one will be without further writes.
+    pub(super) fn ping_wait(&self, now: Duration) -> Option<Duration> {
+        self.lock().confirmation.ping_wait(now)
+    }
+
+    /// What a pong confirms; nothing when it was not asked for.
+    pub(super) fn pong(&self, payload: &[u8]) -> Vec<Receipt> {
+        let mut state = self.lock();
+        if state.confirmation.pong(payload) { std::mem::take(&mut state.pinged) } else { Vec::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receipt(member: u128, number: u64) -> Receipt {
+        Receipt { member: SessionId(member), epoch: 1, number }
+    }
+
+    #[test]
+    fn a_pong_confirms_what_was_written_before_its_ping() {
+        let receipts = Receipts::new();
+        let second = Duration::from_secs(1);
+        assert_eq!(receipts.ping_due(second), None, "nothing to confirm");
+        for written in [receipt(1, 5), receipt(2, 9), receipt(1, 6)] {
+            receipts.wrote(written);
+        }
+        let ping = receipts.ping_due(second).unwrap();
+        receipts.wrote(receipt(1, 7));
+        assert_eq!(receipts.ping_due(second * 9), None, "one is outstanding");
+        assert_eq!(receipts.pong(b"unasked."), []);
+        assert_eq!(receipts.pong(&ping), [receipt(1, 6), receipt(2, 9)]);
+        assert_eq!(receipts.pong(&ping), [], "once");
+        assert!(receipts.ping_due(second * 9).is_some(), "the rest");
+    }
+}

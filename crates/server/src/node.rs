@@ -1,0 +1,226 @@
+//! A running node: everything that its connections share.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use grandstand_protocol::{AppId, MessageId, RoomId};
+use grandstand_room::{
+    query::{Field, Filter, RoomQuery, Scalar, SortKey, Test},
+    room::Room,
+    session::SessionId,
+    switches::Counted,
+    token::{Revocations, Signer},
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    apps::AppsHandle,
+    clock::Clock,
+    cluster::{Bus, LocalBus},
+    config::Config,
+    fanout::Fanout,
+    gateway::{close::Close, outbox::Signal},
+    router::Router,
+    service::{self, departure},
+    store::{CreateError, NodeId, Revocation, Store, StoreError},
+    upkeep,
+};
+
+/// What a node is made of. Connections hold it by `Arc`.
+pub struct Node {
+    pub config: Arc<Config>,
+    pub apps: AppsHandle,
+    pub store: Arc<dyn Store>,
+    pub clock: Clock,
+    pub router: Arc<Router>,
+    pub bus: Arc<dyn Bus>,
+    pub id: NodeId,
+    pub(crate) tokens: Signer,
+    pub(crate) revocations: RwLock<Revocations>,
+    /// Background work: gaps, wills, beats, sweeps. Ends with the node.
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stopping: CancellationToken,
+    pub(crate) draining: AtomicBool,
+    random: Mutex<StdRng>,
+    started_at: Instant,
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Reads what the store remembers and starts the background work.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store cannot be read.
+    pub async fn start(
+        config: Arc<Config>,
+        apps: AppsHandle,
+        store: Arc<dyn Store>,
+        clock: Clock,
+    ) -> Result<Arc<Self>, StoreError> {
+        let now = clock.wall();
+        let id = NodeId("node-1".to_owned());
+        let recovered = store.recover(&id, now).await?;
+        let keys = store.token_keys(now).await?;
+        let mut revocations = Revocations::default();
+        for revocation in store.revocations(now).await? {
+            match revocation {
+                Revocation::Session { session, .. } => revocations.revoke_session(session, now),
+                Revocation::Before { app, client, time } => revocations.revoke_before(app, client, time),
+            }
+        }
+        let router = Arc::new(Router::default());
+        let fanout = Arc::new(Fanout::new(Arc::clone(&router), Arc::clone(&store), clock.clone()));
+        let node = Arc::new(Self {
+            config,
+            apps,
+            store,
+            clock,
+            router,
+            bus: Arc::new(LocalBus::new(Arc::clone(&fanout))),
+            id,
+            tokens: Signer::new(keys.current, keys.previous),
+            revocations: RwLock::new(revocations),
+            tasks: TaskTracker::new(),
+            stopping: CancellationToken::new(),
+            draining: AtomicBool::new(false),
+            random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
+            started_at: Instant::now(),
+        });
+        node.background(fanout.watch_gaps());
+        node.background(upkeep::beat(Arc::clone(&node)));
+        node.background(upkeep::sweep(Arc::clone(&node)));
+        for (app, session) in recovered.with_wills {
+            departure::send_wills_later(&node, app, session);
+        }
+        Ok(node)
+    }
+
+    /// How many are online in a room, as the app counts them.
+    pub fn online_count(&self, app: &AppId, room: &RoomId) -> usize {
+        let counted = self.apps.get(app.as_str()).map_or(Counted::Clients, |app| app.switches.count);
+        self.router.app(app).count(room, counted)
+    }
+
+    /// The room of this name that the back end made, made now if there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the store fails.
+    pub async fn ensure_room(&self, app: &AppId, name: &str) -> Result<RoomId, StoreError> {
+        if let Some(room) = self.store.find_rooms(app, &by_name(name)).await?.into_iter().next() {
+            return Ok(room.id);
+        }
+        let now = self.clock.wall();
+        let id = self.new_room_id();
+        let data = [("name".to_owned(), name.into())].into_iter().collect();
+        let creator = String::new();
+        let room =
+            Room { id: id.clone(), creator, data, created_at: now, updated_at: now, last_message_at: None };
+        match self.store.create_room(app, room).await {
+            Ok(()) => Ok(id),
+            Err(CreateError::Exists) => Err(StoreError::Failed("a random id met itself".into())),
+            Err(CreateError::Store(error)) => Err(error),
+        }
+    }
+
+    /// Time since the node started: the monotonic clock of rates and pings.
+    pub fn uptime(&self) -> Duration {
+        self.clock.now().duration_since(self.started_at)
+    }
+
+    /// Whether the node is going away: readiness says so, and new connections are refused.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Tells every client to go elsewhere and ends the background work. The connections end by themselves: a client
+    /// that obeys closes its socket; [`Node::close_sockets`] closes the rest.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        service::go_away(self);
+    }
+
+    /// Closes every socket that has a session: come back later.
+    pub fn close_sockets(&self) {
+        for session in self.router.all_sessions() {
+            session.outbox.signal(Signal::Close(Close::COME_BACK));
+        }
+    }
+
+    /// Ends the background work and closes the store. Comes after the last connection.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the last commit fails.
+    pub async fn stop(&self) -> Result<(), StoreError> {
+        self.stopping.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        self.store.close().await
+    }
+
+    /// Runs until it ends or the node stops.
+    pub(crate) fn background(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.stopping.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                () = stopping.cancelled() => {}
+            }
+        });
+    }
+
+    pub(crate) fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).fill_bytes(&mut bytes);
+        bytes
+    }
+
+    /// 24 hexadecimal digits, as the SDKs expect of a stored conversation.
+    pub(crate) fn new_room_id(&self) -> RoomId {
+        let digits: String = self.random::<12>().iter().map(|byte| format!("{byte:02x}")).collect();
+        RoomId::from(digits)
+    }
+
+    /// 22 characters of URL-safe Base64.
+    pub(crate) fn new_message_id(&self) -> MessageId {
+        MessageId::from(URL_SAFE_NO_PAD.encode(self.random::<16>()))
+    }
+
+    pub(crate) fn new_session_id(&self) -> SessionId {
+        SessionId(u128::from_be_bytes(self.random()))
+    }
+
+    /// A client id for a client that brought none: 24 characters of URL-safe Base64.
+    pub(crate) fn new_client_id(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.random::<18>())
+    }
+
+    /// Milliseconds of a configured duration.
+    pub(crate) fn milliseconds(duration: Duration) -> i64 {
+        i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The oldest room of this name that no client made.
+fn by_name(name: &str) -> RoomQuery {
+    let is = |field, value| Filter::Is(field, Test::Eq(value));
+    let name_is = is(Field::Path(vec!["name".to_owned()]), Scalar::Text(name.to_owned()));
+    RoomQuery {
+        filter: Filter::And(vec![name_is, is(Field::Creator, Scalar::Null)]),
+        sort: vec![SortKey { field: Field::CreatedAt, descending: false }],
+        limit: 1,
+        skip: 0,
+    }
+}

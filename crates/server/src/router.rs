@@ -1,0 +1,298 @@
+//! Who is connected to this node, and where: sessions by client id, rooms and their members.
+//!
+//! The only place where a session's whereabouts change. Locks are taken in one order, app before room, held for a few
+//! lines, and never across an await.
+
+mod hub;
+mod member;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use grandstand_protocol::{AppId, ClientId, RoomId};
+use grandstand_room::{
+    rates::{Kind, RateLimits, Rates, Wait},
+    session::{Decision, Live, Login, SessionId, decide},
+    switches::{Counted, OneRoomPer},
+};
+use tokio::time::Instant;
+
+use crate::store::Claimed;
+
+pub use hub::{Hub, Ordered};
+pub use member::{Joined, Session, Style};
+
+/// All apps of this node.
+#[derive(Debug, Default)]
+pub struct Router {
+    apps: RwLock<HashMap<AppId, Arc<AppRouter>>>,
+}
+
+impl Router {
+    /// The part of one app.
+    pub fn app(&self, app: &AppId) -> Arc<AppRouter> {
+        if let Some(found) = self.apps.read().unwrap_or_else(PoisonError::into_inner).get(app) {
+            return Arc::clone(found);
+        }
+        let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(apps.entry(app.clone()).or_default())
+    }
+
+    /// The parts of all apps.
+    pub fn all(&self) -> Vec<Arc<AppRouter>> {
+        self.apps.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// How many sessions are open.
+    pub fn session_count(&self) -> usize {
+        self.all().iter().map(|app| app.lock().sessions).sum()
+    }
+
+    /// Every open session, for a drain.
+    pub fn all_sessions(&self) -> Vec<Arc<Session>> {
+        self.all().iter().flat_map(|app| app.all_sessions()).collect()
+    }
+}
+
+/// The sessions and rooms of one app on this node.
+#[derive(Debug, Default)]
+pub struct AppRouter {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    clients: HashMap<ClientId, Client>,
+    rooms: HashMap<RoomId, Arc<Hub>>,
+    sessions: usize,
+    /// What each client id has used of its rates; kept over reconnects, forgotten when idle.
+    rates: HashMap<ClientId, Rates>,
+}
+
+/// What is known here of a client id with at least one open session.
+#[derive(Debug, Default)]
+struct Client {
+    sessions: Vec<Arc<Session>>,
+    /// The highest claim seen, and its room.
+    claim: Option<(u64, RoomId)>,
+}
+
+/// What an open did.
+#[derive(Debug)]
+pub struct Opened {
+    pub session: Arc<Session>,
+    /// Sessions that end silently; where they were is still in them.
+    pub replaced: Vec<Arc<Session>>,
+    /// Sessions that are told 4111.
+    pub conflicts: Vec<Arc<Session>>,
+    /// Whether other sessions of the client id are online.
+    pub others_online: bool,
+}
+
+impl AppRouter {
+    /// Decides an open and carries it out, in one step. `make` builds the session from the adopted id, if any, and the
+    /// tag and device that count. `None` is a refusal (4111).
+    pub fn open(&self, login: &Login<'_>, now: Instant, make: impl FnOnce(&Decision) -> Session) -> Option<Opened> {
+        let mut state = self.lock();
+        let known = state.clients.get(login.client).map_or(&[][..], |client| &client.sessions);
+        let live: Vec<Live> = known.iter().map(|session| session.as_live(now)).collect();
+        let decision = decide(login, &live);
+        let Decision::Admit { replaces, conflicts, .. } = &decision else { return None };
+        let session = Arc::new(make(&decision));
+        // The new session first, so that the client's claim stays when the last old one goes.
+        state.clients.entry(login.client.clone()).or_default().sessions.push(Arc::clone(&session));
+        state.sessions += 1;
+        let mut take = |ids: &[SessionId]| -> Vec<Arc<Session>> {
+            ids.iter().filter_map(|id| state.take(login.client, *id)).collect()
+        };
+        let (replaced, conflicts) = (take(replaces), take(conflicts));
+        let others_online = state.clients.get(login.client).is_some_and(|client| client.sessions.len() > 1);
+        Some(Opened { session, replaced, conflicts, others_online })
+    }
+
+    /// Takes a session out and tells where it was; `None` when it was taken over or ended before.
+    pub fn close(&self, session: &Arc<Session>) -> Option<Option<Joined>> {
+        let mut state = self.lock();
+        if !state.clients.get(&session.identity.client).is_some_and(|client| client.holds(session)) {
+            return None;
+        }
+        state.take(&session.identity.client, session.identity.session);
+        drop(state);
+        let joined = session.leave_if(|_| true);
+        if let Some(joined) = &joined {
+            self.forget_empty(&joined.room);
+        }
+        Some(joined)
+    }
+
+    /// Whether this very session is still here, not taken over and not ended.
+    pub fn is_open(&self, session: &Arc<Session>) -> bool {
+        self.lock().clients.get(&session.identity.client).is_some_and(|client| client.holds(session))
+    }
+
+    /// The logins of a client id that are open here.
+    pub fn logins(&self, client: &ClientId) -> Vec<SessionId> {
+        let state = self.lock();
+        let known = state.clients.get(client).map_or(&[][..], |client| &client.sessions);
+        known.iter().map(|session| session.identity.session).collect()
+    }
+
+    /// Whether a login is open here.
+    pub fn has_login(&self, session: SessionId) -> bool {
+        let state = self.lock();
+        state.clients.values().any(|client| client.sessions.iter().any(|open| open.identity.session == session))
+    }
+
+    /// The place of a room on this node, made if need be. Taken before a claim, so that nothing that is sent between
+    /// the claim and the join is missed.
+    pub fn hub(&self, room: &RoomId) -> Arc<Hub> {
+        let mut state = self.lock();
+        Arc::clone(state.rooms.entry(room.clone()).or_insert_with(|| Arc::new(Hub::new(room.clone()))))
+    }
+
+    /// The place of a room, if somebody is there or coming.
+    pub fn existing_hub(&self, room: &RoomId) -> Option<Arc<Hub>> {
+        self.lock().rooms.get(room).cloned()
+    }
+
+    /// Drops a room's place when nobody is there and nobody is coming.
+    pub fn forget_empty(&self, room: &RoomId) {
+        let mut state = self.lock();
+        if let Some(hub) = state.rooms.get(room)
+            && Arc::strong_count(hub) == 1
+            && hub.is_empty()
+        {
+            state.rooms.remove(room);
+        }
+    }
+
+    /// Puts a session into the room that it claimed, and takes the client id out of other rooms. Returns the number
+    /// of the newest message that went out before it came; what follows reaches it live. `None` when a later claim of
+    /// the client id went elsewhere, or the session is gone: then nothing changes.
+    pub fn join(&self, session: &Arc<Session>, hub: &Arc<Hub>, claimed: &Claimed, scope: OneRoomPer) -> Option<u64> {
+        let epoch = claimed.epoch;
+        let mut state = self.lock();
+        let client = state.clients.get_mut(&session.identity.client)?;
+        if !client.holds(session) || (scope == OneRoomPer::Client && client.is_elsewhere(epoch, &hub.room)) {
+            return None;
+        }
+        let evicted = client.claimed(epoch, &hub.room, scope);
+        let delivered = session.enter(hub, epoch, claimed.head);
+        drop(state);
+        self.evict(evicted, &hub.room, epoch);
+        Some(delivered)
+    }
+
+    /// Another node's claim: sessions here that it takes out of their rooms leave.
+    pub fn obey(&self, client: &ClientId, room: &RoomId, epoch: u64, scope: OneRoomPer) {
+        let evicted = {
+            let mut state = self.lock();
+            let Some(entry) = state.clients.get_mut(client) else { return };
+            if entry.is_elsewhere(epoch, room) {
+                return;
+            }
+            entry.claimed(epoch, room, scope)
+        };
+        self.evict(evicted, room, epoch);
+    }
+
+    fn evict(&self, sessions: Vec<Arc<Session>>, room: &RoomId, epoch: u64) {
+        for session in sessions {
+            if let Some(left) = session.leave_if(|joined| joined.room != *room && joined.epoch < epoch) {
+                self.forget_empty(&left.room);
+            }
+        }
+    }
+
+    /// Takes a session out of a room, if it is there.
+    pub fn leave(&self, session: &Arc<Session>, room: &RoomId) {
+        session.leave_if(|joined| joined.room == *room);
+        self.forget_empty(room);
+    }
+
+    /// Takes everybody out of a room that is gone.
+    pub fn dissolve(&self, room: &RoomId) {
+        let hub = self.lock().rooms.remove(room);
+        for session in hub.map(|hub| hub.members()).unwrap_or_default() {
+            session.leave_if(|joined| joined.room == *room);
+        }
+    }
+
+    /// Whether one more command of this kind is within the client's rate.
+    pub fn allow(&self, client: &ClientId, kind: Kind, limits: &RateLimits, now: Duration) -> Result<(), Wait> {
+        self.lock().rates.entry(client.clone()).or_default().allow(kind, limits, now)
+    }
+
+    /// Forgets rates that hold nothing back.
+    pub fn forget_idle_rates(&self, now: Duration) {
+        self.lock().rates.retain(|_, rates| !rates.is_idle(now));
+    }
+
+    /// Those of `clients` who have a session.
+    pub fn online(&self, clients: &[String]) -> Vec<String> {
+        let state = self.lock();
+        clients.iter().filter(|client| state.clients.contains_key(client.as_str())).cloned().collect()
+    }
+
+    /// How many are in a room.
+    pub fn count(&self, room: &RoomId, counted: Counted) -> usize {
+        self.existing_hub(room).map_or(0, |hub| hub.count(counted))
+    }
+
+    /// Some distinct client ids of those in a room.
+    pub fn some_members(&self, room: &RoomId, limit: usize) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let members = self.existing_hub(room).map(|hub| hub.members()).unwrap_or_default();
+        let ids = members.iter().map(|session| &session.identity.client);
+        ids.filter(|client| seen.insert((*client).clone())).take(limit).map(ToString::to_string).collect()
+    }
+
+    fn all_sessions(&self) -> Vec<Arc<Session>> {
+        self.lock().clients.values().flat_map(|client| client.sessions.iter().cloned()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, client: &ClientId, session: SessionId) -> Option<Arc<Session>> {
+        let entry = self.clients.get_mut(client)?;
+        let at = entry.sessions.iter().position(|known| known.identity.session == session)?;
+        let taken = entry.sessions.swap_remove(at);
+        if entry.sessions.is_empty() {
+            self.clients.remove(client);
+        }
+        self.sessions -= 1;
+        Some(taken)
+    }
+}
+
+impl Client {
+    fn holds(&self, session: &Arc<Session>) -> bool {
+        self.sessions.iter().any(|known| Arc::ptr_eq(known, session))
+    }
+
+    /// Whether a later claim than `epoch` put the client id into another room.
+    fn is_elsewhere(&self, epoch: u64, room: &RoomId) -> bool {
+        self.claim.as_ref().is_some_and(|(latest, place)| *latest > epoch && place != room)
+    }
+
+    /// Notes a claim and names the sessions that it takes out of their rooms.
+    fn claimed(&mut self, epoch: u64, room: &RoomId, scope: OneRoomPer) -> Vec<Arc<Session>> {
+        if self.claim.as_ref().is_none_or(|(latest, _)| *latest < epoch) {
+            self.claim = Some((epoch, room.clone()));
+        }
+        if scope == OneRoomPer::Session {
+            return Vec::new();
+        }
+        let elsewhere = |session: &&Arc<Session>| {
+            session.joined().is_some_and(|joined| joined.room != *room && joined.epoch < epoch)
+        };
+        self.sessions.iter().filter(elsewhere).cloned().collect()
+    }
+}

@@ -1,0 +1,146 @@
+//! An open session as the node sees it: who it is, how it is spoken to, which room it is in.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use grandstand_protocol::{AppId, Format, RoomId};
+use grandstand_room::session::{Identity, Live};
+use tokio::time::Instant;
+
+use super::hub::Hub;
+use crate::gateway::outbox::Outbox;
+
+/// How pushes are written for a socket.
+#[derive(Debug)]
+pub struct Style {
+    pub format: Format,
+    /// Knows no patch and goaway pushes.
+    pub first_generation: bool,
+    /// Whether pushes may go without `peerId`: the socket has only ever opened one client id, which said so.
+    omits_peer: AtomicBool,
+}
+
+impl Style {
+    pub fn new(format: Format, first_generation: bool) -> Self {
+        Self { format, first_generation, omits_peer: AtomicBool::new(false) }
+    }
+
+    /// Whether pushes may go without `peerId`.
+    pub fn omits_peer(&self) -> bool {
+        self.omits_peer.load(Ordering::Relaxed)
+    }
+
+    /// Told at each open.
+    pub fn set_omits_peer(&self, omits: bool) {
+        self.omits_peer.store(omits, Ordering::Relaxed);
+    }
+}
+
+/// An open session on this node.
+#[derive(Debug)]
+pub struct Session {
+    pub app: AppId,
+    pub identity: Identity,
+    pub outbox: Arc<Outbox>,
+    pub style: Arc<Style>,
+    /// When its open took another session over, if it did.
+    replaced_at: Option<Instant>,
+    place: Mutex<Option<Place>>,
+    /// The newest message number of its room whose HIGH messages the client has confirmed.
+    confirmed: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Place {
+    hub: Arc<Hub>,
+    epoch: u64,
+}
+
+/// Where a session is, or was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    pub room: RoomId,
+    pub epoch: u64,
+    pub confirmed: u64,
+}
+
+impl Session {
+    pub fn new(
+        app: AppId,
+        identity: Identity,
+        outbox: Arc<Outbox>,
+        style: Arc<Style>,
+        replaced_at: Option<Instant>,
+    ) -> Self {
+        let (place, confirmed) = (Mutex::new(None), AtomicU64::new(0));
+        Self { app, identity, outbox, style, replaced_at, place, confirmed }
+    }
+
+    /// As an open on another socket sees it.
+    pub fn as_live(&self, now: Instant) -> Live {
+        let replaced = self.replaced_at.map(|at| now.duration_since(at));
+        Live { identity: self.identity.clone(), same_socket: false, replaced }
+    }
+
+    /// The room it is in.
+    pub fn joined(&self) -> Option<Joined> {
+        self.lock().as_ref().map(|place| self.describe(place))
+    }
+
+    /// Whether it is in this room.
+    pub fn is_in(&self, room: &RoomId) -> bool {
+        self.lock().as_ref().is_some_and(|place| place.hub.room == *room)
+    }
+
+    /// The client has everything HIGH up to `number` of the room that it entered with `epoch`.
+    pub fn confirm(&self, epoch: u64, number: u64) {
+        let place = self.lock();
+        if place.as_ref().is_some_and(|place| place.epoch == epoch) {
+            self.confirmed.fetch_max(number, Ordering::Relaxed);
+        }
+    }
+
+    /// Nothing HIGH after `number` is confirmed: what was replayed may get lost, too.
+    pub fn unconfirm(&self, number: u64) {
+        self.confirmed.fetch_min(number, Ordering::Relaxed);
+    }
+
+    /// Enters a room whose newest message is `head`, leaving any other. Returns the newest number delivered before.
+    pub(super) fn enter(self: &Arc<Self>, hub: &Arc<Hub>, epoch: u64, head: u64) -> u64 {
+        let mut place = self.lock();
+        if let Some(former) = place.take_if(|former| !Arc::ptr_eq(&former.hub, hub)) {
+            former.hub.remove(self);
+            self.outbox.forget(self.identity.session);
+        }
+        if place.is_none() {
+            self.confirmed.store(head, Ordering::Relaxed);
+        }
+        *place = Some(Place { hub: Arc::clone(hub), epoch });
+        hub.insert(self, epoch, head)
+    }
+
+    /// Leaves its room if `condition` holds for where it is; returns where it was.
+    pub(crate) fn leave_if(self: &Arc<Self>, condition: impl FnOnce(&Joined) -> bool) -> Option<Joined> {
+        let mut place = self.lock();
+        let joined = self.describe(place.as_ref()?);
+        if !condition(&joined) {
+            return None;
+        }
+        if let Some(left) = place.take() {
+            left.hub.remove(self);
+            self.outbox.forget(self.identity.session);
+        }
+        Some(joined)
+    }
+
+    fn describe(&self, place: &Place) -> Joined {
+        let confirmed = self.confirmed.load(Ordering::Relaxed);
+        Joined { room: place.hub.room.clone(), epoch: place.epoch, confirmed }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Place>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,114 @@
+//! One command in, its answers out: what each command does, in order, for the sessions of one socket.
+
+mod history;
+mod listing;
+mod message;
+mod modify;
+mod open;
+mod refusal;
+mod replay;
+mod room;
+mod socket;
+
+pub(crate) mod departure;
+
+use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};
+use grandstand_room::rates::Kind;
+
+use crate::{gateway::close::Close, node::Node};
+
+pub use socket::Socket;
+
+use refusal::Refused;
+
+/// Says goodbye to every client of the node: ask the router again, reconnect.
+pub(crate) fn go_away(node: &Node) {
+    for session in node.router.all_sessions() {
+        // The first generation does not know the command. ObjC 11.5 to 12.1 heeds it only without `peerId`; every
+        // socket of those has one client, so leaving it out where it may be left out serves all.
+        if !session.style.first_generation {
+            let peer = (!session.style.omits_peer()).then(|| session.identity.client.to_string());
+            let server_time = Some(node.clock.wall().0);
+            let goodbye = Downlink { serial: None, peer, server_time, event: Event::GoAway };
+            socket::push_downlink(&session.outbox, session.style.format, &goodbye);
+        }
+    }
+}
+
+/// Carries out one command. Replies and pushes go into the socket's outbox. `Err` closes the socket.
+pub async fn answer(socket: &mut Socket, request: Request) -> Result<(), Close> {
+    match &request.command {
+        Command::Heartbeat => socket.say(None, None, Event::Heartbeat),
+        Command::Echo => socket.say(request.serial, request.peer.clone(), Event::Echo),
+        Command::Login { service: Some(1) } => socket.refuse(&request, Code::AppNotAvailable.into()),
+        Command::Login { .. } => {
+            // Java before 7.0 names its app here and not when it opens.
+            open::bind_login(socket, &request);
+            socket.say(request.serial, None, Event::LoggedIn);
+        }
+        Command::PatchAck => {}
+        Command::DeliveryAck if socket.wants_ack_of_ack() && request.serial.is_some() => {
+            socket.say(request.serial, request.peer.clone(), Event::AckReceived);
+        }
+        Command::DeliveryAck => {}
+        Command::Open(_) => return open::open(socket, request).await,
+        _ => in_session(socket, request).await,
+    }
+    Ok(())
+}
+
+/// Commands that need an open session.
+async fn in_session(socket: &mut Socket, request: Request) {
+    let Some(at) = socket.session_for(request.peer.as_deref()) else {
+        return socket.refuse(&request, Refused::no_session());
+    };
+    if let Err(fault) = within_rates(socket, at, &request.command) {
+        return socket.refuse(&request, fault);
+    }
+    let outcome = match &request.command {
+        Command::Refresh { token } => open::refresh(socket, at, token.as_deref()).map(Some),
+        Command::Close => return open::close(socket, at, &request).await,
+        Command::QueryOnline { clients } => Ok(Some(listing::online(socket, clients))),
+        Command::UploadToken => Ok(Some(Event::TokenUploaded)),
+        Command::Start(start) => room::start(socket, at, start).await.map(Some),
+        Command::Join { room, members, .. } => room::join(socket, at, room, members).await.map(Some),
+        Command::Quit { room, members, .. } => room::quit(socket, at, room, members).await.map(Some),
+        Command::Query(query) => listing::query(socket, at, query).await.map(Some),
+        Command::Count { room } => listing::count(socket, room).await.map(Some),
+        Command::Members { room, limit } => listing::members(socket, room, *limit).await.map(Some),
+        Command::IsMember { rooms } => Ok(Some(listing::membership(socket, at, rooms))),
+        Command::Mute { room } => listing::mute(socket, room).await.map(Some),
+        Command::MaxRead { room } => Ok(Some(Event::MaxRead { room: room.clone() })),
+        Command::History(query) => history::page(socket, at, query).await.map(Some),
+        Command::Read => Ok(Some(Event::ReadReceived)),
+        // These answer by themselves, because others are told only after the reply is on its way.
+        Command::Update { room, attributes } => room::update(socket, at, &request, room, attributes).await.map(|()| None),
+        Command::Send(send) => message::send(socket, at, &request, send).await.map(|()| None),
+        Command::Modify { patches } => modify::modify(socket, at, &request, patches).await.map(|()| None),
+        Command::Unsupported { family, verb } => Err(Refused::unsupported(family, verb.as_deref())),
+        Command::Heartbeat
+        | Command::Echo
+        | Command::Login { .. }
+        | Command::DeliveryAck
+        | Command::PatchAck
+        | Command::Open(_) => Ok(None),
+    };
+    match outcome {
+        Ok(Some(event)) => socket.reply(&request, at, event),
+        Ok(None) => {}
+        Err(fault) => socket.refuse(&request, fault),
+    }
+}
+
+/// The client's rates, unless the operator or the app lifted them.
+fn within_rates(socket: &Socket, at: usize, command: &Command) -> Result<(), Fault> {
+    let node = socket.node();
+    let Some(limits) = node.config.client_limits else { return Ok(()) };
+    let Some(kind) = Kind::of(command) else { return Ok(()) };
+    if !socket.switches()?.client_limits {
+        return Ok(());
+    }
+    let client = &socket.session(at).identity.client;
+    let allowed = socket.router().allow(client, kind, &limits, node.uptime());
+    allowed.map_err(|wait| Refused::too_fast(wait.0))
+}

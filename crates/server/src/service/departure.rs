@@ -1,0 +1,88 @@
+//! Sessions that end: for good, or for now, with their wills.
+
+use std::sync::Arc;
+
+use grandstand_protocol::{AppId, Event, Push};
+use grandstand_room::session::SessionId;
+use tracing::error;
+
+use crate::{
+    cluster::{Except, News, RoomNews},
+    node::Node,
+    router::Session,
+    store::{Revocation, WillSent},
+};
+
+/// The socket of a session is gone: the session may return, and its wills wait.
+pub(super) async fn drop_session(node: &Arc<Node>, session: &Arc<Session>, may_hold_wills: bool) {
+    let Some(joined) = node.router.app(&session.app).close(session) else { return };
+    if joined.is_none() && !may_hold_wills {
+        return;
+    }
+    let (app, id) = (&session.app, session.identity.session);
+    let confirmed = joined.map(|joined| joined.confirmed);
+    if let Err(error) = node.store.drop_session(app, id, confirmed, node.clock.wall()).await {
+        error!(%error, "could not remember a dropped session");
+    }
+    if may_hold_wills {
+        send_wills_later(node, app.clone(), id);
+    }
+}
+
+/// The session ends for good: no room to return to, no wills, no token.
+pub(super) async fn end_session(node: &Node, session: &Session) {
+    let now = node.clock.wall();
+    let (app, id) = (session.app.clone(), session.identity.session);
+    let ended = node.store.end_session(&app, id).await;
+    let revoked = node.store.revoke(Revocation::Session { app, session: id }, now).await;
+    node.revocations.write().unwrap_or_else(std::sync::PoisonError::into_inner).revoke_session(id, now);
+    for error in [ended.err(), revoked.err()].into_iter().flatten() {
+        error!(%error, "could not end a session in the store");
+    }
+}
+
+/// Sends what a dropped session left behind, unless it returns within the grace.
+pub(crate) fn send_wills_later(node: &Arc<Node>, app: AppId, session: SessionId) {
+    let worker = Arc::clone(node);
+    node.background(async move {
+        tokio::time::sleep(worker.config.limits.will_grace).await;
+        send_wills(&worker, &app, session).await;
+    });
+}
+
+async fn send_wills(node: &Node, app: &AppId, session: SessionId) {
+    if node.router.app(app).has_login(session) {
+        return;
+    }
+    match node.store.send_wills(app, session, node.clock.wall()).await {
+        Ok(sent) => {
+            for will in sent {
+                node.bus.publish(News::Room(will_news(will))).await;
+            }
+        }
+        Err(error) => error!(%error, "could not send wills"),
+    }
+}
+
+fn will_news(will: WillSent) -> RoomNews {
+    let transient = will.stamp.is_none();
+    let message = will.message;
+    let push = Push {
+        room: message.room.clone(),
+        message: message.id,
+        timestamp: will.timestamp.0,
+        from: message.from.to_string(),
+        body: message.body,
+        transient,
+        mentions: message.mentions,
+        patched_at: None,
+    };
+    RoomNews {
+        app: message.app,
+        room: message.room,
+        event: Event::Message(Box::new(push)),
+        level: message.level,
+        number: will.stamp.map(|stamp| stamp.number),
+        except: Except::Nobody,
+    }
+}

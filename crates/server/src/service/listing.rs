@@ -1,0 +1,80 @@
+//! Questions about rooms and clients: who is online, which rooms there are.
+
+use grandstand_protocol::{Code, ConversationQuery, Event, Fault, RoomId, limits};
+use grandstand_room::{
+    query::RoomQuery,
+    room::{LastMessage, Room},
+};
+use serde_json::{Map, Value};
+
+use super::{history, refusal::Refused, room::find, socket::Socket};
+
+/// `session/query`.
+pub(super) fn online(socket: &Socket, clients: &[String]) -> Event {
+    let asked = &clients[..clients.len().min(limits::ONLINE_QUERY)];
+    Event::Online { clients: socket.router().online(asked) }
+}
+
+/// `conv/count`.
+pub(super) async fn count(socket: &Socket, room: &RoomId) -> Result<Event, Fault> {
+    let session = socket.session(0);
+    find(socket, session, room).await?;
+    let count = socket.node().online_count(&session.app, room);
+    Ok(Event::Count { count: i32::try_from(count).unwrap_or(i32::MAX) })
+}
+
+/// `conv/members`: some of those online.
+pub(super) async fn members(socket: &Socket, room: &RoomId, limit: Option<i32>) -> Result<Event, Fault> {
+    find(socket, socket.session(0), room).await?;
+    let limit = limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(limits::MEMBERS_ROWS);
+    let limit = limit.min(limits::MEMBERS_ROWS) as usize;
+    Ok(Event::Members { clients: socket.router().some_members(room, limit) })
+}
+
+/// `conv/is_member`.
+pub(super) fn membership(socket: &Socket, at: usize, rooms: &[RoomId]) -> Event {
+    let session = socket.session(at);
+    let asked = rooms.iter().take(limits::LOOKUP_ROWS as usize);
+    let results: Map<String, Value> =
+        asked.map(|room| (room.to_string(), Value::Bool(session.is_in(room)))).collect();
+    Event::Membership { results: Value::Object(results).to_string() }
+}
+
+/// `conv/mute` and `conv/unmute`: there are no pushes to mute, so it succeeds.
+pub(super) async fn mute(socket: &Socket, room: &RoomId) -> Result<Event, Fault> {
+    let found = find(socket, socket.session(0), room).await?;
+    Ok(Event::Updated { room: room.clone(), updated_at: found.updated_at.to_iso(), change: None })
+}
+
+/// `conv/query`.
+pub(super) async fn query(socket: &Socket, at: usize, asked: &ConversationQuery) -> Result<Event, Fault> {
+    let session = socket.session(at);
+    let query = RoomQuery::parse(asked, &session.identity.client).map_err(|cause| Refused::query(&cause))?;
+    let store = &socket.node().store;
+    let failed = |cause| Refused::store(Code::ConversationQueryFailed, &cause);
+    let rooms = store.find_rooms(&session.app, &query).await.map_err(failed)?;
+    let count = match asked.count {
+        true => {
+            let count = store.count_rooms(&session.app, &query.filter).await.map_err(failed)?;
+            Some(i32::try_from(count).unwrap_or(i32::MAX))
+        }
+        false => None,
+    };
+    let flag = asked.flag.unwrap_or_default();
+    let (compact, with_last) = (flag & 1 != 0, flag & 2 != 0);
+    let mut rows = Vec::with_capacity(rooms.len());
+    for room in rooms {
+        rows.push(match last_message(socket, at, &room, with_last).await {
+            Some(last) => room.to_row_with(compact, &last),
+            None => room.to_row(compact),
+        });
+    }
+    Ok(Event::Results { rows: Value::Array(rows).to_string(), count })
+}
+
+async fn last_message(socket: &Socket, at: usize, room: &Room, wanted: bool) -> Option<LastMessage> {
+    if !wanted {
+        return None;
+    }
+    history::newest(socket, at, &room.id).await
+}

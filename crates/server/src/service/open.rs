@@ -1,0 +1,250 @@
+//! Opening, refreshing and closing sessions.
+
+use std::sync::{Arc, PoisonError};
+
+use grandstand_protocol::{
+    AppId, ClientId, Code, Event, Fault, Format, Level, Open, Request, Token, limits::TOKEN_SECONDS,
+};
+use grandstand_room::{
+    rates::Kind,
+    session::{Decision, Device, Identity, Login},
+    token::{Claims, TokenError},
+};
+
+use super::{
+    departure,
+    refusal::Refused,
+    replay,
+    socket::{OpenSession, Socket},
+};
+use crate::{
+    apps::App,
+    gateway::{
+        close::Close,
+        outbox::{Ending, Signal},
+    },
+    node::Node,
+    router::{Opened, Session},
+    store::StoreError,
+};
+
+/// `session/open`.
+pub(super) async fn open(socket: &mut Socket, request: Request) -> Result<(), Close> {
+    let grandstand_protocol::Command::Open(open) = &request.command else { return Ok(()) };
+    let app = bind_app(socket, &request)?;
+    match admit(socket, &app, &request, open).await {
+        Ok(()) => {}
+        Err(fault) => refuse(socket, &request, fault),
+    }
+    Ok(())
+}
+
+/// The app of this socket: named by the first open, the same for all.
+fn bind_app(socket: &mut Socket, request: &Request) -> Result<Arc<App>, Close> {
+    let bound = socket.app.as_ref().map(|app| app.id.as_str().to_owned());
+    let named = request.app.clone().or_else(|| bound.clone());
+    let agrees = bound.is_none() || bound == named;
+    let app = named.filter(|_| agrees).and_then(|id| socket.node().apps.get(&id));
+    let Some(app) = app else {
+        let detail = "this server has no such app; check the app id and the server URL";
+        socket.refuse(request, Fault::because(Code::AppNotAvailable, detail));
+        return Err(Close::APP_NOT_AVAILABLE);
+    };
+    if !app.allows_origin(socket.origin.as_deref()) {
+        return Err(Close::INVALID_ORIGIN);
+    }
+    socket.app = Some(Arc::clone(&app));
+    Ok(app)
+}
+
+/// Binds the socket to the app that a `login` names, if it is one of ours and may be used from there.
+pub(super) fn bind_login(socket: &mut Socket, request: &Request) {
+    let named = request.app.as_deref().filter(|_| socket.app.is_none());
+    let app = named.and_then(|id| socket.node().apps.get(id));
+    socket.app = socket.app.take().or(app.filter(|app| app.allows_origin(socket.origin.as_deref())));
+}
+
+async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -> Result<(), Fault> {
+    let node = Arc::clone(socket.node());
+    let client = client_id(&node, request)?;
+    let claims = verified(socket, &app.id, &client, open)?;
+    if let Some(at) = socket.session_for(Some(client.as_str())) {
+        // Java opens its cached sessions by itself on every connect, beside the app's own open.
+        let event = Event::Opened { token: issue(&node, socket.session(at)) };
+        socket.say(request.serial, Some(client.to_string()), event);
+        return Ok(());
+    }
+    within_open_rate(socket, app, &client)?;
+    let user_agent = open.user_agent.as_deref().unwrap_or_default();
+    let device = Device { id: open.device_id.clone(), token: open.device_token.clone() };
+    let login = Login {
+        client: &client,
+        tag: open.tag.as_deref(),
+        device: &device,
+        // JavaScript 2.x never says that it reopens, and never closes.
+        reopen: open.reopen || user_agent.starts_with("js/2."),
+        token: claims.as_ref(),
+    };
+    note_client(socket, &client, open);
+    let (outbox, style, now) = (Arc::clone(&socket.outbox), Arc::clone(&socket.style), node.clock.now());
+    let opened = node.router.app(&app.id).open(&login, now, |decision| {
+        let (identity, replaces) = identity(&node, &client, decision);
+        Session::new(app.id.clone(), identity, outbox, style, replaces.then_some(now))
+    });
+    let Some(opened) = opened else {
+        let detail = "another device holds this client id and tag; open without reopen to take it";
+        return Err(Fault::because(Code::SessionConflict, detail));
+    };
+    let session = Arc::clone(&opened.session);
+    socket.outbox.hold();
+    let settled = settle(&node, app, &login, opened).await;
+    let Ok(resumed) = settled.inspect_err(|_| give_up(socket, &session)) else {
+        return Err(Fault::because(Code::InternalError, "the server could not open the session now; try again"));
+    };
+    // Old .NET cannot say HIGH (section 10, row 14).
+    let high = socket.format() == Format::Json && user_agent.starts_with("net-");
+    let default_level = if high { Level::High } else { Level::Normal };
+    let may_hold_wills = resumed.is_some();
+    socket.sessions.push(OpenSession { session: Arc::clone(&session), default_level, may_hold_wills });
+    socket.seat.session_opened();
+    let event = Event::Opened { token: issue(&node, &session) };
+    socket.say(request.serial, Some(client.to_string()), event);
+    let replayed = match resumed {
+        Some(resumed) => replay::frames(&node, &session, &resumed, open.last_patch).await,
+        None => Vec::new(),
+    };
+    socket.outbox.release(replayed);
+    Ok(())
+}
+
+/// Ends the sessions that the open took over or pushed out, and brings the room back.
+async fn settle(
+    node: &Arc<Node>,
+    app: &App,
+    login: &Login<'_>,
+    opened: Opened,
+) -> Result<Option<replay::Resumption>, StoreError> {
+    for loser in &opened.conflicts {
+        loser.leave_if(|_| true);
+        departure::end_session(node, loser).await;
+        loser.outbox.signal(Signal::SessionEnded { session: loser.identity.session, ending: Ending::Conflict });
+    }
+    let resumed = replay::resume(node, app, login, &opened).await;
+    for former in &opened.replaced {
+        let session = former.identity.session;
+        former.outbox.signal(Signal::SessionEnded { session, ending: Ending::TakenOver });
+    }
+    resumed
+}
+
+fn give_up(socket: &Socket, session: &Arc<Session>) {
+    socket.node().router.app(&session.app).close(session);
+    socket.outbox.release(Vec::new());
+}
+
+fn client_id(node: &Node, request: &Request) -> Result<ClientId, Fault> {
+    let text = match &request.peer {
+        Some(peer) => peer.clone(),
+        // JavaScript may leave the choice to the server.
+        None => node.new_client_id(),
+    };
+    ClientId::new(&text).map_err(|cause| Fault::because(Code::InvalidLogin, cause.to_string()))
+}
+
+/// Logins are counted like every other command, over reconnects.
+fn within_open_rate(socket: &Socket, app: &App, client: &ClientId) -> Result<(), Fault> {
+    let node = socket.node();
+    let Some(limits) = node.config.client_limits.filter(|_| app.switches.client_limits) else { return Ok(()) };
+    let allowed = node.router.app(&app.id).allow(client, Kind::Open, &limits, node.uptime());
+    allowed.map_err(|wait| Refused::too_fast(wait.0))
+}
+
+/// What the token says, if the client sent one. A token that does not count is refused: the SDK then logs in anew.
+fn verified(socket: &Socket, app: &AppId, client: &ClientId, open: &Open) -> Result<Option<Claims>, Fault> {
+    let Some(token) = open.token.as_deref() else { return Ok(None) };
+    let node = socket.node();
+    let claims = match node.tokens.verify(token, app, node.clock.wall()) {
+        Ok(claims) => Some(claims),
+        // Old .NET does not read the result of a reopen and would believe itself online for ever.
+        Err(TokenError::Expired(claims)) if socket.format() == Format::Json && open.reopen => Some(*claims),
+        Err(_) => None,
+    };
+    let revoked = |claims: &Claims| {
+        node.revocations.read().unwrap_or_else(PoisonError::into_inner).is_revoked(claims)
+    };
+    match claims.filter(|claims| claims.client == *client && !revoked(claims)) {
+        Some(claims) => Ok(Some(claims)),
+        None => {
+            Err(Fault::because(Code::SessionTokenExpired, "the session token is not valid any more; log in anew"))
+        }
+    }
+}
+
+/// Who the new session is, and whether it takes over another.
+fn identity(node: &Node, client: &ClientId, decision: &Decision) -> (Identity, bool) {
+    let (session, tag, device, replaces) = match decision {
+        Decision::Admit { session, tag, device, replaces, .. } => {
+            (*session, tag.clone(), device.clone(), !replaces.is_empty())
+        }
+        Decision::Refuse => (None, None, Device::default(), false),
+    };
+    let session = session.unwrap_or_else(|| node.new_session_id());
+    (Identity { session, client: client.clone(), tag, device }, replaces)
+}
+
+/// Pushes may go without `peerId` while the socket has only ever opened one client id, which said it may omit it.
+fn note_client(socket: &mut Socket, client: &ClientId, open: &Open) {
+    match &socket.first_client {
+        None => socket.first_client = Some(client.clone()),
+        Some(first) if first != client => socket.several_clients = true,
+        Some(_) => {}
+    }
+    socket.style.set_omits_peer(!socket.several_clients && open.may_omit_peer());
+}
+
+fn issue(node: &Node, session: &Session) -> Token {
+    let Identity { session: login, client, tag, device } = session.identity.clone();
+    let claims =
+        Claims { app: session.app.clone(), client, tag, device, session: login, issued_at: node.clock.wall() };
+    Token { text: node.tokens.issue(&claims), ttl: TOKEN_SECONDS }
+}
+
+/// Java reopens by token without a serial and understands exactly these two answers.
+fn refuse(socket: &Socket, request: &Request, fault: Fault) {
+    if request.serial.is_some() {
+        return socket.refuse(request, fault);
+    }
+    if fault.is(Code::SessionTokenExpired) {
+        socket.say(None, request.peer.clone(), Event::Failed { fault });
+    } else {
+        socket.say(None, request.peer.clone(), Event::Closed { fault: Some(fault) });
+    }
+}
+
+/// `session/refresh`: a new token. C# sends none of the old.
+pub(super) fn refresh(socket: &Socket, at: usize, token: Option<&str>) -> Result<Event, Fault> {
+    let node = socket.node();
+    let session = socket.session(at);
+    if let Some(token) = token {
+        match node.tokens.verify(token, &session.app, node.clock.wall()) {
+            Ok(claims) if claims.client == session.identity.client => {}
+            Err(TokenError::Expired(claims)) if claims.client == session.identity.client => {}
+            _ => return Err(Fault::because(Code::SessionTokenExpired, "this is no token of the session; log in anew")),
+        }
+    }
+    Ok(Event::Refreshed { token: issue(node, session) })
+}
+
+/// `session/close`: an ordered end.
+pub(super) async fn close(socket: &mut Socket, at: usize, request: &Request) {
+    let session = Arc::clone(socket.session(at));
+    let node = Arc::clone(socket.node());
+    if node.router.app(&session.app).close(&session).is_some() {
+        departure::end_session(&node, &session).await;
+    }
+    socket.reply(request, at, Event::Closed { fault: None });
+    socket.sessions.remove(at);
+    if socket.sessions.is_empty() {
+        socket.seat.session_lost();
+    }
+}

@@ -1,0 +1,93 @@
+//! Refusals in words: each says what was wrong and what to do.
+
+use std::time::Duration;
+
+use grandstand_protocol::{Code, Fault, RoomId};
+use grandstand_room::{attributes::UpdateError, query::QueryError};
+use tracing::error;
+
+use crate::store::{AppendError, ChangeError, ModifyError, StoreError};
+
+/// Makes faults; a namespace, so that every refusal reads `Refused::…`.
+pub(super) struct Refused;
+
+impl Refused {
+    pub(super) fn no_session() -> Fault {
+        Fault::because(Code::SessionRequired, "no session of this client id is open on this socket; open one first")
+    }
+
+    pub(super) fn too_fast(wait: Duration) -> Fault {
+        let seconds = wait.as_secs() + 1;
+        Fault::because(Code::MessageSentQuotaExceeded, format!("too fast; try again in {seconds} s"))
+    }
+
+    pub(super) fn unsupported(family: &str, verb: Option<&str>) -> Fault {
+        let command = verb.map_or_else(|| family.to_owned(), |verb| format!("{family}/{verb}"));
+        let detail = format!("chat rooms have no command {command}");
+        Fault::because(Code::ConversationInternalError, detail)
+    }
+
+    pub(super) fn no_room(room: &RoomId) -> Fault {
+        Fault::because(Code::ConversationNotFound, format!("there is no room {room}; create it, or query its id"))
+    }
+
+    pub(super) fn no_target(room: &RoomId) -> Fault {
+        Fault::because(Code::InvalidMessagingTarget, format!("there is no room {room} to send to"))
+    }
+
+    pub(super) fn only_rooms() -> Fault {
+        let detail = "this server has chat rooms only; create the conversation as a chat room (transient)";
+        Fault::because(Code::TransientConversationRequired, detail)
+    }
+
+    pub(super) fn others() -> Fault {
+        let detail = "in a chat room everybody joins and quits for themselves";
+        Fault::because(Code::NormalConversationRequired, detail)
+    }
+
+    /// The store's failure goes to the log; the client learns only that it may try again.
+    pub(super) fn store(code: Code, cause: &StoreError) -> Fault {
+        error!(%cause, "the store failed");
+        Fault::because(code, "the server could not do this now; try again")
+    }
+
+    pub(super) fn append(room: &RoomId, cause: &AppendError) -> Fault {
+        match cause {
+            AppendError::NoRoom => Self::no_target(room),
+            AppendError::Store(cause) => Self::store(Code::InternalError, cause),
+        }
+    }
+
+    pub(super) fn claim(room: &RoomId, cause: &AppendError) -> Fault {
+        match cause {
+            AppendError::NoRoom => Self::no_room(room),
+            AppendError::Store(cause) => Self::store(Code::ConversationInternalError, cause),
+        }
+    }
+
+    pub(super) fn modify(cause: &ModifyError) -> Fault {
+        match cause {
+            ModifyError::NotFound => Fault::because(Code::MessageNotFound, "there is no such message in this room"),
+            ModifyError::NotAuthor => {
+                Fault::because(Code::MessageOwnershipRequired, "only the author may edit or recall a message")
+            }
+            ModifyError::Store(cause) => Self::store(Code::InternalError, cause),
+        }
+    }
+
+    pub(super) fn change(room: &RoomId, cause: &ChangeError) -> Fault {
+        match cause {
+            ChangeError::NoRoom => Self::no_room(room),
+            ChangeError::Update(cause) => Self::update(cause),
+            ChangeError::Store(cause) => Self::store(Code::ConversationInternalError, cause),
+        }
+    }
+
+    pub(super) fn update(cause: &UpdateError) -> Fault {
+        Fault::because(Code::ConversationUpdateFailed, cause.to_string())
+    }
+
+    pub(super) fn query(cause: &QueryError) -> Fault {
+        Fault::because(Code::ConversationQueryFailed, cause.to_string())
+    }
+}

@@ -1,0 +1,156 @@
+//! Rooms: create, join, quit, change.
+
+use std::sync::Arc;
+
+use grandstand_protocol::{Change, Code, Event, Fault, Level, Request, RoomId, StartConversation};
+use grandstand_room::{
+    attributes::{AttributeUpdate, room_data},
+    room::Room,
+    switches::RoomUpdate,
+};
+use serde_json::Value;
+
+use super::{refusal::Refused, socket::Socket};
+use crate::{
+    cluster::{Except, News, RoomNews},
+    router::Session,
+    store::{Claim, Claimed, CreateError},
+};
+
+/// `conv/start`: a new room, with its creator in it.
+pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation) -> Result<Event, Fault> {
+    if !start.transient || start.temporary {
+        return Err(Refused::only_rooms());
+    }
+    let node = socket.node();
+    let session = socket.session(at);
+    let now = node.clock.wall();
+    let data = room_data(start.attributes.as_deref(), node.config.limits.room_attributes)
+        .map_err(|cause| Refused::update(&cause))?;
+    let creator = session.identity.client.to_string();
+    let id = node.new_room_id();
+    let room = Room { id: id.clone(), creator, data, created_at: now, updated_at: now, last_message_at: None };
+    node.store.create_room(&session.app, room).await.map_err(|cause| match cause {
+        CreateError::Exists => Code::ConversationInternalError.into(),
+        CreateError::Store(cause) => Refused::store(Code::ConversationInternalError, &cause),
+    })?;
+    enter(socket, session, &id).await?;
+    Ok(Event::Started { room: id, created_at: now.to_iso() })
+}
+
+/// `conv/add`: join, silently leaving the former room.
+pub(super) async fn join(socket: &Socket, at: usize, room: &RoomId, members: &[String]) -> Result<Event, Fault> {
+    let session = socket.session(at);
+    only_oneself(session, members)?;
+    enter(socket, session, room).await?;
+    let updated_at = updated_at(socket, session, room).await?;
+    Ok(Event::Added { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
+}
+
+/// `conv/remove`: quit. Quitting a room one is not in succeeds.
+pub(super) async fn quit(socket: &Socket, at: usize, room: &RoomId, members: &[String]) -> Result<Event, Fault> {
+    let session = socket.session(at);
+    only_oneself(session, members)?;
+    let updated_at = updated_at(socket, session, room).await?;
+    let node = socket.node();
+    node.router.app(&session.app).leave(session, room);
+    node.store
+        .leave(&session.app, session.identity.session, room)
+        .await
+        .map_err(|cause| Refused::store(Code::ConversationInternalError, &cause))?;
+    Ok(Event::Removed { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
+}
+
+/// The claim is committed before the answer; from then on the client id is in no other room.
+async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result<(), Fault> {
+    let node = socket.node();
+    let scope = socket.switches()?.one_room_per;
+    let router = node.router.app(&session.app);
+    // Before the claim, so that what is sent in between is not missed.
+    let hub = router.hub(room);
+    let (app, identity) = (session.app.clone(), session.identity.clone());
+    let claim = Claim { app: app.clone(), identity, room: room.clone(), node: node.id.clone() };
+    let claimed = match node.store.claim(claim, scope, node.clock.wall()).await {
+        Ok(claimed) => claimed,
+        Err(cause) => {
+            drop(hub);
+            router.forget_empty(room);
+            return Err(Refused::claim(room, &cause));
+        }
+    };
+    router.join(session, &hub, &claimed, scope);
+    let Claimed { epoch, .. } = claimed;
+    let client = session.identity.client.clone();
+    node.bus.publish(News::Claimed { app, client, room: room.clone(), epoch, scope }).await;
+    Ok(())
+}
+
+fn only_oneself(session: &Session, members: &[String]) -> Result<(), Fault> {
+    let own = session.identity.client.as_str();
+    if members.iter().all(|member| member == own) { Ok(()) } else { Err(Refused::others()) }
+}
+
+async fn updated_at(socket: &Socket, session: &Session, room: &RoomId) -> Result<String, Fault> {
+    Ok(find(socket, session, room).await?.updated_at.to_iso())
+}
+
+/// The room, or 4303.
+pub(super) async fn find(socket: &Socket, session: &Session, room: &RoomId) -> Result<Room, Fault> {
+    match socket.node().store.room(&session.app, room).await {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => Err(Refused::no_room(room)),
+        Err(cause) => Err(Refused::store(Code::ConversationInternalError, &cause)),
+    }
+}
+
+/// `conv/update`: the sender gets the result, the other members the news.
+pub(super) async fn update(
+    socket: &Socket,
+    at: usize,
+    request: &Request,
+    room: &RoomId,
+    attributes: &str,
+) -> Result<(), Fault> {
+    let node = socket.node();
+    let session = socket.session(at);
+    may_update(socket, session, room).await?;
+    let update = AttributeUpdate::parse(attributes).map_err(|cause| Refused::update(&cause))?;
+    let (now, limit) = (node.clock.wall(), node.config.limits.room_attributes);
+    let (updated, applied) = node
+        .store
+        .update_room(&session.app, room, &update, limit, now)
+        .await
+        .map_err(|cause| Refused::change(room, &cause))?;
+    let updated_at = updated.updated_at.to_iso();
+    let change =
+        Change { set: Value::Object(applied.set).to_string(), resulting: Value::Object(applied.resulting).to_string() };
+    let answer =
+        Event::Updated { room: room.clone(), updated_at: updated_at.clone(), change: Some(change.clone()) };
+    socket.reply(request, at, answer);
+    let by = session.identity.client.to_string();
+    let news = RoomNews {
+        app: session.app.clone(),
+        room: room.clone(),
+        event: Event::RoomUpdated { room: room.clone(), by, updated_at, change },
+        level: Level::High,
+        number: None,
+        except: Except::Session(session.identity.session),
+    };
+    node.bus.publish(News::Room(news)).await;
+    Ok(())
+}
+
+async fn may_update(socket: &Socket, session: &Session, room: &RoomId) -> Result<(), Fault> {
+    let found = find(socket, session, room).await?;
+    match socket.switches()?.room_update {
+        RoomUpdate::Members if session.is_in(room) => Ok(()),
+        RoomUpdate::Members => {
+            Err(Fault::because(Code::ConversationUpdateRejected, "only members may change a room; join it first"))
+        }
+        RoomUpdate::Moderators if found.creator == session.identity.client.as_str() => Ok(()),
+        RoomUpdate::Moderators | RoomUpdate::BackEnd => {
+            let detail = "this app lets only moderators or its back end change rooms";
+            Err(Fault::because(Code::ConversationOperationUnauthorized, detail))
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The sessions of one socket, and how they are spoken to.
+
+use std::{net::IpAddr, sync::Arc};
+
+use grandstand_protocol::{ClientId, Code, Command, Downlink, Event, Fault, Format, Level, Request, Subprotocol};
+use grandstand_room::{session::SessionId, switches::Switches};
+
+use super::departure;
+use crate::{
+    apps::App,
+    gateway::{
+        admission::Seat,
+        frames::data_frame,
+        outbox::{Ending, Outbox},
+        receipts::Receipt,
+    },
+    node::Node,
+    router::{AppRouter, Session, Style},
+};
+
+/// What the commands of one socket share. Bound to an app by its first open.
+pub struct Socket {
+    node: Arc<Node>,
+    pub(super) app: Option<Arc<App>>,
+    pub(super) sessions: Vec<OpenSession>,
+    /// The first client id ever opened here, and whether there was another.
+    pub(super) first_client: Option<ClientId>,
+    pub(super) several_clients: bool,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) style: Arc<Style>,
+    pub(super) origin: Option<String>,
+    pub(super) address: IpAddr,
+    pub(super) seat: Seat,
+}
+
+/// An open session, and what only its own socket needs to know.
+pub(super) struct OpenSession {
+    pub(super) session: Arc<Session>,
+    /// The level of messages that carry none.
+    pub(super) default_level: Level,
+    /// Whether messages may wait for its end.
+    pub(super) may_hold_wills: bool,
+}
+
+impl Socket {
+    /// A socket that speaks `subprotocol`, on which nobody is logged in yet.
+    pub fn new(
+        node: Arc<Node>,
+        subprotocol: Subprotocol,
+        outbox: Arc<Outbox>,
+        origin: Option<String>,
+        address: IpAddr,
+        seat: Seat,
+    ) -> Self {
+        let style = Arc::new(Style::new(subprotocol.format, subprotocol.first_generation));
+        Self {
+            node,
+            app: None,
+            sessions: Vec::new(),
+            first_client: None,
+            several_clients: false,
+            outbox,
+            style,
+            origin,
+            address,
+            seat,
+        }
+    }
+
+    pub fn format(&self) -> Format {
+        self.style.format
+    }
+
+    pub(super) fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
+    /// The app's switches, as they are now: a reload may have changed them, or removed the app.
+    pub(super) fn switches(&self) -> Result<Switches, Fault> {
+        let known = self.app.as_ref().and_then(|app| self.node.apps.get(app.id.as_str()));
+        known.map(|app| app.switches.clone()).ok_or_else(|| Code::AppNotAvailable.into())
+    }
+
+    pub(super) fn router(&self) -> Arc<AppRouter> {
+        self.node.router.app(&self.session(0).app)
+    }
+
+    /// The session a command is about: the named one, or the first opened.
+    pub(super) fn session_for(&self, peer: Option<&str>) -> Option<usize> {
+        match peer {
+            Some(peer) => self.sessions.iter().position(|open| open.session.identity.client.as_str() == peer),
+            None => (!self.sessions.is_empty()).then_some(0),
+        }
+    }
+
+    /// The session at a place that [`Self::session_for`] gave.
+    pub(super) fn session(&self, at: usize) -> &Arc<Session> {
+        &self.sessions[at].session
+    }
+
+    /// Old .NET keeps a handler for each unanswered ack; others want no answer.
+    pub(super) fn wants_ack_of_ack(&self) -> bool {
+        self.style.format == Format::Json
+    }
+
+    /// Answers a request, if it has a serial.
+    pub(super) fn reply(&self, request: &Request, at: usize, event: Event) {
+        if request.serial.is_some() {
+            self.say(request.serial, Some(self.session(at).identity.client.to_string()), event);
+        }
+    }
+
+    /// Refuses a request: sends by `ack`, all else by `error`. Without a serial there is no answer, because an
+    /// `error` without one fails a pending open in JavaScript and crashes the old JVM client.
+    pub(super) fn refuse(&self, request: &Request, fault: Fault) {
+        if request.serial.is_none() {
+            return;
+        }
+        let about_message = matches!(request.command, Command::Send(_)) && !fault.is(Code::SessionRequired);
+        let event = if about_message { Event::Refused { fault } } else { Event::Failed { fault } };
+        self.say(request.serial, request.peer.clone(), event);
+    }
+
+    /// Writes one frame to this socket.
+    pub(super) fn say(&self, serial: Option<i32>, peer: Option<String>, event: Event) {
+        let peer = peer.or_else(|| self.sessions.first().map(|open| open.session.identity.client.to_string()));
+        let downlink = Downlink { serial, peer, server_time: Some(self.node.clock.wall().0), event };
+        push_downlink(&self.outbox, self.style.format, &downlink);
+    }
+
+    /// A session of this socket was ended from elsewhere. True when the socket has nothing left to do: its only login
+    /// was taken over by another socket.
+    pub fn session_ended(&mut self, session: SessionId, ending: Ending) -> bool {
+        let here = |open: &OpenSession| open.session.identity.session == session;
+        let gone = |open: &OpenSession| !self.node.router.app(&open.session.app).is_open(&open.session);
+        let Some(at) = self.sessions.iter().position(|open| here(open) && gone(open)) else { return false };
+        let ended = self.sessions.remove(at);
+        if ending == Ending::Conflict {
+            let detail = "the same client id and tag was opened on another device";
+            let fault = Some(Fault::because(Code::SessionConflict, detail));
+            self.say(None, Some(ended.session.identity.client.to_string()), Event::Closed { fault });
+        }
+        if self.sessions.is_empty() {
+            self.seat.session_lost();
+        }
+        ending == Ending::TakenOver && self.sessions.is_empty()
+    }
+
+    /// The client answered a ping: what was written before it has arrived.
+    pub fn confirm(&self, receipt: Receipt) {
+        let found = self.sessions.iter().find(|open| open.session.identity.session == receipt.member);
+        if let Some(open) = found {
+            open.session.confirm(receipt.epoch, receipt.number);
+        }
+    }
+
+    /// The socket is gone: its sessions may return.
+    pub async fn disconnect(&mut self) {
+        for open in std::mem::take(&mut self.sessions) {
+            departure::drop_session(&self.node, &open.session, open.may_hold_wills).await;
+        }
+    }
+}
+
+/// Encodes and queues one frame.
+pub(super) fn push_downlink(outbox: &Outbox, format: Format, downlink: &Downlink) {
+    let encoded = downlink.encode(format);
+    outbox.push_control(data_frame(encoded.text, &[&encoded.payload]));
+}
