@@ -72,7 +72,8 @@ pub enum Test {
     Exists(bool),
     /// An array of this length.
     Size(u32),
-    /// Text that matches. The pattern is compiled once, at parse time, by the linear-time engine.
+    /// Text that matches. The pattern is compiled once, at parse time, by the linear-time engine. It looks at 2 KiB
+    /// of text: a longer one does not match, and neither does an element that no longer fits.
     Regex(regex::Regex),
 }
 

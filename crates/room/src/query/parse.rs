@@ -17,7 +17,7 @@ const LIST: usize = limits::LOOKUP_ROWS as usize;
 /// Values in one query: together with the conditions they bound the work per room.
 const VALUES: usize = 2000;
 /// `$regex` conditions in one query.
-const PATTERNS: usize = 8;
+const PATTERNS: usize = 4;
 /// Keys to sort by.
 const SORT_KEYS: usize = 8;
 /// Rows to pass over: they are read all the same.

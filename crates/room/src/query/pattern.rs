@@ -37,7 +37,10 @@ pub(super) fn compile(pattern: &str, options: &str) -> Result<Regex, QueryError>
 /// The engine explains over several lines, with a drawing; the last line says what is wrong.
 fn reason(error: &regex::Error) -> String {
     match error {
-        regex::Error::CompiledTooBig(_) => "it is too large when compiled".to_owned(),
+        regex::Error::CompiledTooBig(_) => {
+            r"it is too large when compiled; repeat less, or write [a-z0-9_] for \w and [0-9] for \d"
+                .to_owned()
+        }
         _ => {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default();
