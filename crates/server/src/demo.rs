@@ -60,7 +60,10 @@ async fn asset(Path(path): Path<String>) -> Result<Response, ApiError> {
 }
 
 fn off() -> ApiError {
-    ApiError::new(StatusCode::NOT_FOUND, "the demo room is off: set demo = true for one app of the configuration")
+    ApiError::new(
+        StatusCode::NOT_FOUND,
+        "the demo room is off: set demo = true for one app of the configuration",
+    )
 }
 
 fn file(path: &str) -> Option<Response> {

@@ -1,3 +1,5 @@
-//! The `grandstand` program.
+//! The `grandstand` program: everything it does is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    grandstand::program::main()
+}

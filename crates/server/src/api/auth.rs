@@ -36,7 +36,8 @@ fn authenticate(apps: &AppsHandle, headers: &HeaderMap) -> Option<Authenticated>
             .map(|key| has_key(&app, key)),
         one_of(["x-avoscloud-master-key", "x-uluru-master-key", "x-uluru-application-master-key"])
             .map(|key| app.master_key.matches(key)),
-        one_of(["x-lc-sign", "x-avoscloud-request-sign", "x-uluru-request-sign"]).map(|sign| has_signed(&app, sign)),
+        one_of(["x-lc-sign", "x-avoscloud-request-sign", "x-uluru-request-sign"])
+            .map(|sign| has_signed(&app, sign)),
     ];
     let mut given = checks.into_iter().flatten().peekable();
     given.peek()?;
@@ -96,7 +97,8 @@ mod tests {
             (&[id, ("x-lc-sign", "48750152ecc25b0cf74a746fc8587b77,1453014943466,master")], false),
             (&[id, ("x-lc-key", "the-key"), ("x-lc-sign", "wrong,1")], false),
         ] {
-            let map = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            let map =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
             assert_eq!(authenticate(&apps, &map).is_some(), valid, "{headers:?}");
         }
     }

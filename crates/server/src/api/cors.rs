@@ -21,7 +21,8 @@ const MAX_AGE: &str = "86400";
 /// Answers preflight requests, and marks every other answer as readable.
 pub(super) async fn allow_any_origin(request: Request<Body>, next: Next) -> Response {
     let preflight = request.method() == Method::OPTIONS;
-    let mut response = if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
+    let mut response =
+        if preflight { StatusCode::NO_CONTENT.into_response() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     if preflight {

@@ -50,12 +50,20 @@ pub(super) async fn app_router(
 }
 
 /// The configured URL, else the one that the client asked.
-fn public_url(node: &Node, connection: &Connection, uri: &Uri, headers: &HeaderMap) -> Result<PublicUrl, ApiError> {
+fn public_url(
+    node: &Node,
+    connection: &Connection,
+    uri: &Uri,
+    headers: &HeaderMap,
+) -> Result<PublicUrl, ApiError> {
     if let Some(configured) = &node.config.public_url {
         return Ok(configured.clone());
     }
     asked_url(connection.tls, connection.is_proxied(), uri, headers).ok_or_else(|| {
-        ApiError::new(StatusCode::BAD_REQUEST, "the Host header names no host; set server.public_url if a proxy drops it")
+        ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "the Host header names no host; set server.public_url if a proxy drops it",
+        )
     })
 }
 
@@ -92,9 +100,14 @@ mod tests {
             (false, false, &[("host", "")], None),
             (false, false, &[], None),
         ] {
-            let map = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+            let map =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
             let found = asked_url(tls, is_proxied, &Uri::from_static("/v1/route"), &map);
-            assert_eq!(found.as_ref().map(|url| (url.secure, url.authority.as_str())), expected, "{headers:?}");
+            assert_eq!(
+                found.as_ref().map(|url| (url.secure, url.authority.as_str())),
+                expected,
+                "{headers:?}"
+            );
         }
     }
 }

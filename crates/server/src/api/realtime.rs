@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::{Query, State}};
+use axum::{
+    Json,
+    extract::{Query, State},
+};
 use grandstand_protocol::RoomId;
 use http::StatusCode;
 use serde::Deserialize;

@@ -49,7 +49,9 @@ pub(super) fn into_config(
 
 fn limits(written: &written::Limits, file_limit: usize) -> Limits {
     Limits {
-        connections: written.connections.unwrap_or_else(|| file_limit.saturating_sub(FILES_BESIDE_CONNECTIONS)),
+        connections: written
+            .connections
+            .unwrap_or_else(|| file_limit.saturating_sub(FILES_BESIDE_CONNECTIONS)),
         sockets_per_address: written.sockets_per_address,
         sessionless_sockets_per_address: written.sessionless_sockets_per_address,
         sessionless_sockets: written.sessionless_sockets.unwrap_or(file_limit / 4),
@@ -80,7 +82,9 @@ fn client_limits(
 ) -> Option<RateLimits> {
     for (key, value) in [("send", written.send), ("history", written.history), ("other", written.other)] {
         if value == 0 {
-            problems.push(format!("client_limits.{key} is 0: nobody could do it; to lift all limits, enabled = false"));
+            problems.push(format!(
+                "client_limits.{key} is 0: nobody could do it; to lift all limits, enabled = false"
+            ));
         }
     }
     flag.unwrap_or(written.enabled).then_some(RateLimits {
@@ -131,7 +135,8 @@ fn check_server(config: &Config, problems: &mut Vec<String>) {
         );
     }
     if let Err(error) = EnvFilter::try_new(&config.log) {
-        problems.push(format!("server.log: {:?} is no level or filter such as \"info\": {error}", config.log));
+        problems
+            .push(format!("server.log: {:?} is no level or filter such as \"info\": {error}", config.log));
     }
 }
 
@@ -199,17 +204,22 @@ fn check_apps(apps: &[App], problems: &mut Vec<String>) {
         {
             if value.is_empty() {
                 problems.push(format!("{named} has no {key}"));
-            } else if value.contains([',', ':']) || value.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            } else if value.contains([',', ':']) || value.chars().any(|c| c.is_whitespace() || c.is_control())
+            {
                 // They travel in headers such as `X-LC-Key: KEY,master`.
                 problems.push(format!("{named}: {key} must not contain spaces, commas or colons"));
             }
         }
         if app.key == app.master_key && !app.key.reveal().is_empty() {
-            problems.push(format!("{named}: key and master_key are the same, so every client would be an administrator"));
+            problems.push(format!(
+                "{named}: key and master_key are the same, so every client would be an administrator"
+            ));
         }
         for origin in &app.allowed_origins {
             if !origin.starts_with("http://") && !origin.starts_with("https://") {
-                problems.push(format!("{named}: allowed_origins: {origin:?} is no origin such as https://chat.example.com"));
+                problems.push(format!(
+                    "{named}: allowed_origins: {origin:?} is no origin such as https://chat.example.com"
+                ));
             }
         }
         if !seen.insert(&app.id) {

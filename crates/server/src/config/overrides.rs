@@ -12,7 +12,11 @@ const SECTIONS: [&str; 6] = ["SERVER", "TLS", "LIMITS", "CLIENT_LIMITS", "RETENT
 ///
 /// The file is parsed by itself first: only then do its errors have a line. Each variable is tried by itself, so that
 /// an error names it.
-pub(super) fn parse(file: &str, text: &str, environment: &[(String, String)]) -> Result<Written, ConfigError> {
+pub(super) fn parse(
+    file: &str,
+    text: &str,
+    environment: &[(String, String)],
+) -> Result<Written, ConfigError> {
     let mut written: Written = toml::from_str(text).map_err(|error| malformed(file, text, &error))?;
     let mut table: Table = toml::from_str(text).map_err(|error| malformed(file, text, &error))?;
     let mut variables: Vec<_> = environment.iter().filter(|(name, _)| is_override(name)).collect();
@@ -23,8 +27,9 @@ pub(super) fn parse(file: &str, text: &str, environment: &[(String, String)]) ->
         let mut last_problem = String::new();
         let accepted = readings(value).into_iter().find_map(|reading| {
             let mut attempt = table.clone();
-            let result = put(&mut attempt, &path, reading)
-                .and_then(|()| Written::deserialize(attempt.clone()).map_err(|error| error.message().to_owned()));
+            let result = put(&mut attempt, &path, reading).and_then(|()| {
+                Written::deserialize(attempt.clone()).map_err(|error| error.message().to_owned())
+            });
             result.map(|written| (attempt, written)).map_err(|problem| last_problem = problem).ok()
         });
         (table, written) = accepted.ok_or_else(|| refuse(last_problem))?;
@@ -53,7 +58,8 @@ fn path_of(name: &str) -> Result<Vec<String>, String> {
 /// What a variable's text may mean: a TOML value (`15000`, `true`, `["10.0.0.0/8"]`), or the text itself. The text
 /// comes last, so that the problem reported is the one of the plainest reading.
 fn readings(text: &str) -> Vec<Value> {
-    let value = toml::from_str::<Table>(&format!("value = {text}")).ok().and_then(|mut table| table.remove("value"));
+    let value =
+        toml::from_str::<Table>(&format!("value = {text}")).ok().and_then(|mut table| table.remove("value"));
     value.into_iter().chain([Value::String(text.to_owned())]).collect()
 }
 
@@ -63,7 +69,8 @@ fn put(table: &mut Table, path: &[String], value: Value) -> Result<(), String> {
         table.insert(section.clone(), value);
         return Ok(());
     }
-    let empty = if rest[0].parse::<usize>().is_ok() { Value::Array(Vec::new()) } else { Value::Table(Table::new()) };
+    let empty =
+        if rest[0].parse::<usize>().is_ok() { Value::Array(Vec::new()) } else { Value::Table(Table::new()) };
     match table.entry(section.clone()).or_insert(empty) {
         Value::Table(inner) => put(inner, rest, value),
         Value::Array(items) => put_item(items, rest, value),
@@ -97,5 +104,8 @@ fn malformed(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
     let start_of_line = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before[start_of_line..].chars().count() + 1;
     let shown = text[start_of_line..].lines().next().unwrap_or_default().trim();
-    ConfigError::Malformed { place: format!("{file}:{line}:{column}"), problem: format!("{problem}\n    {shown}") }
+    ConfigError::Malformed {
+        place: format!("{file}:{line}:{column}"),
+        problem: format!("{problem}\n    {shown}"),
+    }
 }

@@ -12,7 +12,9 @@ impl<'de> Deserialize<'de> for Period {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         humantime::parse_duration(&text).map(Self).map_err(|_| {
-            D::Error::custom(format!("{text:?} is no duration; write \"500ms\", \"10s\", \"30m\" or \"180d\""))
+            D::Error::custom(format!(
+                "{text:?} is no duration; write \"500ms\", \"10s\", \"30m\" or \"180d\""
+            ))
         })
     }
 }
@@ -36,7 +38,9 @@ impl<'de> Deserialize<'de> for Size {
                 .ok()
                 .and_then(|size| usize::try_from(size.as_u64()).ok())
                 .map(Self)
-                .ok_or_else(|| D::Error::custom(format!("{text:?} is no size; write \"64KiB\", \"1MiB\" or 65536"))),
+                .ok_or_else(|| {
+                    D::Error::custom(format!("{text:?} is no size; write \"64KiB\", \"1MiB\" or 65536"))
+                }),
         }
     }
 }

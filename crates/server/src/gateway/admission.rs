@@ -89,7 +89,22 @@ struct Place {
     ticket: Option<Ticket>,
 }
 
+/// Sockets of the admin port: a few people and a scraper.
+const OPERATORS: usize = 128;
+
 impl Admission {
+    /// Limits of the admin port, which are no one's to choose: it must answer when the public port is full.
+    #[must_use]
+    pub fn for_operators() -> Self {
+        Self(Arc::new(Floor {
+            connections: OPERATORS,
+            per_address: OPERATORS,
+            sessionless: OPERATORS,
+            sessionless_per_address: OPERATORS,
+            counts: Mutex::default(),
+        }))
+    }
+
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         Self(Arc::new(Floor {
@@ -129,6 +144,14 @@ impl Admission {
         let seat = Seat(Arc::new(Held { floor, displaced: Arc::default(), place }));
         seat.session_lost();
         Ok(seat)
+    }
+
+    /// Closes every socket without a session: the server stops.
+    pub fn displace_all(&self) {
+        let mut counts = self.0.lock();
+        while let Some((&oldest, _)) = counts.sessionless.first_key_value() {
+            counts.displace(oldest);
+        }
     }
 
     /// Sockets in all, and those of them without a session.
@@ -216,8 +239,9 @@ impl Counts {
     /// Enters the sockets without a session, after the oldest went if there are too many.
     fn wait(&mut self, floor: &Floor, address: Option<Address>, displaced: Arc<Notify>) -> Ticket {
         if self.sessionless.len() >= floor.sessionless {
-            let oldest = self.sessionless.first_key_value().map(|(ticket, _)| *ticket);
-            self.displace(oldest);
+            if let Some((&oldest, _)) = self.sessionless.first_key_value() {
+                self.displace(oldest);
+            }
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
@@ -230,9 +254,10 @@ impl Counts {
 
     /// Counts a waiting socket for its address, after the oldest of it went if there are too many.
     fn settle(&mut self, floor: &Floor, ticket: Ticket, address: Address) {
-        let of_address = self.by_address.entry(address).or_default();
-        let oldest = of_address.sessionless.first().copied();
-        if of_address.sessionless.len() >= floor.sessionless_per_address {
+        let waiting = &self.by_address.entry(address).or_default().sessionless;
+        if waiting.len() >= floor.sessionless_per_address
+            && let Some(&oldest) = waiting.first()
+        {
             self.displace(oldest);
         }
         // A socket that was displaced already is on its way out.
@@ -242,8 +267,8 @@ impl Counts {
         }
     }
 
-    fn displace(&mut self, ticket: Option<Ticket>) {
-        let Some((ticket, waiting)) = ticket.and_then(|ticket| self.sessionless.remove_entry(&ticket)) else { return };
+    fn displace(&mut self, ticket: Ticket) {
+        let Some(waiting) = self.sessionless.remove(&ticket) else { return };
         waiting.displaced.notify_one();
         if let Some(of_address) = waiting.address.and_then(|address| self.by_address.get_mut(&address)) {
             of_address.sessionless.remove(&ticket);

@@ -62,7 +62,12 @@ pub(super) struct Upgrading {
 }
 
 impl Connection {
-    pub(super) fn new(peer: IpAddr, transport: &Transport, trusted_proxies: &Arc<[IpNet]>, seat: &Seat) -> Self {
+    pub(super) fn new(
+        peer: IpAddr,
+        transport: &Transport,
+        trusted_proxies: &Arc<[IpNet]>,
+        seat: &Seat,
+    ) -> Self {
         Self {
             peer,
             tls: transport.is_tls(),
@@ -133,7 +138,8 @@ pub async fn upgrade(
     let address = proxy::forwarded_for(&connection.trusted_proxies, request.headers(), connection.peer);
     connection.seat.settle(address)?;
 
-    let origin = request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    let origin =
+        request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
     let transport = hyper::upgrade::on(&mut request);
     let upgrading = Upgrading { transport, subprotocol: offer.subprotocol, origin, address };
     *connection.upgrading.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrading);
@@ -191,7 +197,8 @@ fn choose_subprotocol(
     let offered: Vec<&str> = values(headers, header::SEC_WEBSOCKET_PROTOCOL).collect();
     if let Some(first) = offered.first() {
         let known = offered.iter().find_map(|name| Some((Subprotocol::from_name(name).ok()?, *name)));
-        let (subprotocol, name) = known.ok_or_else(|| UnknownSubprotocol(first.chars().take(64).collect()))?;
+        let (subprotocol, name) =
+            known.ok_or_else(|| UnknownSubprotocol(first.chars().take(64).collect()))?;
         return Ok((Some(subprotocol), HeaderValue::from_str(name).ok()));
     }
 
@@ -295,7 +302,11 @@ mod tests {
         for (by_header, uri, chosen, echoed) in cases {
             let headers = headers(&[("sec-websocket-protocol", by_header)]);
             let offer = Offer::read(&headers, &Uri::from_static(uri)).unwrap();
-            assert_eq!(offer.subprotocol, chosen.map(|name| Subprotocol::from_name(name).unwrap()), "{by_header} {uri}");
+            assert_eq!(
+                offer.subprotocol,
+                chosen.map(|name| Subprotocol::from_name(name).unwrap()),
+                "{by_header} {uri}"
+            );
             assert_eq!(offer.echo.as_ref().map(|name| name.to_str().unwrap()), echoed, "{by_header} {uri}");
         }
         for (by_header, uri) in [("lc.msgpack.3", "/"), ("chat", "/"), ("", "/?subprotocol=lc.msgpack.3")] {

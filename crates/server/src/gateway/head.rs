@@ -57,7 +57,8 @@ pub async fn read(
     let mut buffer = BytesMut::with_capacity(1024);
     loop {
         let seen = buffer.len();
-        let read = timeout_at(deadline, stream.read_buf(&mut buffer)).await.map_err(|_| HeadFault::TooSlow)?;
+        let read =
+            timeout_at(deadline, stream.read_buf(&mut buffer)).await.map_err(|_| HeadFault::TooSlow)?;
         if read.map_err(|_| HeadFault::Closed)? == 0 {
             return Err(HeadFault::Closed);
         }
@@ -68,7 +69,11 @@ pub async fn read(
         let end = end_of_head(&buffer, seen);
         let head = &buffer[..end.unwrap_or(buffer.len())];
         // The request line and the empty line are no headers.
-        let headers = head.iter().filter(|byte| **byte == b'\n').count().saturating_sub(if end.is_some() { 2 } else { 1 });
+        let headers = head.iter().filter(|byte| **byte == b'\n').count().saturating_sub(if end.is_some() {
+            2
+        } else {
+            1
+        });
         if head.len() > limits.bytes || headers > limits.headers {
             return Err(HeadFault::TooLarge);
         }
@@ -94,7 +99,11 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Answers without a library and closes. What the peer still sends is read for a moment: closing a socket with unread
 /// bytes resets the connection, and the answer may be lost with it.
-pub async fn answer_and_close(mut stream: impl AsyncRead + AsyncWrite + Unpin, status: StatusCode, error: &str) {
+pub async fn answer_and_close(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    status: StatusCode,
+    error: &str,
+) {
     let body = format!(r#"{{"code":{},"error":"{error}"}}"#, status.as_u16());
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",

@@ -93,7 +93,6 @@ impl Port {
         service: Router,
         certificate: Option<Arc<Certificate>>,
         admission: Admission,
-        stopping: CancellationToken,
     ) -> Self {
         let config = Arc::clone(&node.config);
         Self {
@@ -101,13 +100,13 @@ impl Port {
             proxy_protocol: config.proxy_protocol,
             certificate,
             node: Some(node),
-            ..Self::plain(&config, service, admission, stopping)
+            ..Self::plain(&config, service, admission)
         }
     }
 
     /// A port of HTTP alone, without TLS and proxies.
     #[must_use]
-    pub fn plain(config: &Config, service: Router, admission: Admission, stopping: CancellationToken) -> Self {
+    pub fn plain(config: &Config, service: Router, admission: Admission) -> Self {
         let limits = &config.limits;
         Self {
             service,
@@ -122,12 +121,17 @@ impl Port {
             admission,
             node: None,
             connections: TaskTracker::new(),
-            stopping,
+            stopping: CancellationToken::new(),
             refusals: Semaphore::new(REFUSALS_AT_ONCE),
         }
     }
 
-    /// Sockets in all, and those of them without a session.
+    /// Takes no more sockets; HTTP connections end after the request under way.
+    pub fn stop(&self) {
+        self.stopping.cancel();
+        self.connections.close();
+    }
+
     #[must_use]
     pub fn admission(&self) -> &Admission {
         &self.admission
@@ -175,7 +179,11 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
                 }
             }
             // The peer gave up while it waited.
-            Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {}
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                ) => {}
             Err(error) => {
                 if pause == ACCEPT_PAUSES.0 {
                     warn!(%error, "cannot accept connections for now");

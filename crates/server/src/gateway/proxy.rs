@@ -70,7 +70,8 @@ pub fn forwarded_for(proxies: &[IpNet], headers: &HeaderMap, peer: IpAddr) -> Ip
         return peer;
     }
     let mut client = peer;
-    let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    let lines: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
     for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
         let Some(address) = parse_address(entry.trim()) else { break };
         client = address;

@@ -63,15 +63,21 @@ fn read(files: &Tls) -> Result<Arc<ServerConfig>, TlsError> {
     if chain.is_empty() {
         return Err(TlsError::NoCertificate(certificate));
     }
-    let secret = PrivateKeyDer::from_pem_file(&key)
-        .map_err(|cause| TlsError::Unreadable { what: "private key", path: key.clone(), cause })?;
+    let secret = PrivateKeyDer::from_pem_file(&key).map_err(|cause| TlsError::Unreadable {
+        what: "private key",
+        path: key.clone(),
+        cause,
+    })?;
     configure(chain, secret).map(Arc::new).map_err(|cause| match cause {
         rustls::Error::InconsistentKeys(_) => TlsError::Mismatch { certificate, key },
         cause => TlsError::Unusable { certificate, key, cause },
     })
 }
 
-fn configure(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<ServerConfig, rustls::Error> {
+fn configure(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()

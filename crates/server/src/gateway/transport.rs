@@ -74,7 +74,11 @@ macro_rules! each {
 }
 
 impl AsyncRead for Transport {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         if self.read_before.has_remaining() {
             let taken = self.read_before.len().min(buf.remaining());
             buf.put_slice(&self.read_before[..taken]);

@@ -1,0 +1,43 @@
+//! The end of a server, as one sequence with a deadline.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
+
+use crate::{gateway::listener::Port, node::Node, store::StoreError};
+
+/// What connections get to write their last words after they were closed.
+const LAST_WORDS: Duration = Duration::from_secs(4);
+
+/// Ends the server so that nobody loses anything: a client that is told to go elsewhere does so at once, and one that
+/// is cut off finds its room again.
+///
+/// 1. No new connections; HTTP requests under way are answered.
+/// 2. Every session is told to go elsewhere; sockets without a session are closed.
+/// 3. Connections get `limits.drain` to end by themselves, then they are closed.
+/// 4. The store commits what is pending and closes.
+///
+/// # Errors
+/// [`StoreError`] when the last commit fails.
+pub async fn run(port: &Port, node: &Node) -> Result<(), StoreError> {
+    let (connections, _) = port.admission().sockets();
+    info!(connections, "stopping: no new connections, telling clients to go elsewhere");
+    port.stop();
+    node.drain();
+    port.admission().displace_all();
+
+    let drained = Instant::now() + node.config.limits.drain;
+    if timeout_at(drained, port.connections().wait()).await.is_err() {
+        let (left, _) = port.admission().sockets();
+        info!(left, "closing the connections that are left");
+        node.close_sockets();
+        if timeout_at(drained + LAST_WORDS, port.connections().wait()).await.is_err() {
+            let (left, _) = port.admission().sockets();
+            warn!(left, "some connections did not end in time; they are cut off");
+        }
+    }
+    node.stop().await?;
+    info!("stopped: every acknowledged message is on disk");
+    Ok(())
+}
