@@ -151,7 +151,7 @@ pub enum Decision {
 /// after its end (protocol.md 2.3, C.3). With this pause the second one comes back beside the first.
 pub const UNMARKED_PAUSE: Duration = Duration::from_secs(15);
 
-/// Decides on an open, given the sessions of its client id that are online.
+/// Decides on an open, given the sessions of its client id that are online, in the order in which they opened.
 ///
 /// protocol.md 4.2, table "Server behaviour", and section 10, rows 3 and 4.
 #[must_use]
@@ -196,11 +196,12 @@ fn taken_over_untagged(login: &Login<'_>, others: &[&Live]) -> Vec<SessionId> {
         return same.map(|other| other.identity.session).collect();
     }
     // Nothing tells these apart (C# without a device id, JavaScript 2.x). Taking all of them would end the other
-    // devices; taking none would cost a client its room at each change of network. So one. If that was another
-    // device, it reopens and takes the one that is left over.
+    // devices; taking none would cost a client its room at each change of network. So one, the youngest. If that was
+    // another device, it reopens and takes the one that is left over.
     same.filter(|other| other.replaced.is_none_or(|ago| ago >= UNMARKED_PAUSE))
         .map(|other| other.identity.session)
-        .take(1)
+        .next_back()
+        .into_iter()
         .collect()
 }
 

@@ -200,7 +200,7 @@ fn a_second_open_on_the_socket_is_the_same_session() {
 fn an_unmarked_reopen_takes_over_one_session_at_most() {
     check(vec![
         ("reopen", vec![live(1, "", "")], replaces(1, &[1])),
-        ("reopen", vec![live(1, "", ""), live(2, "", "")], replaces(1, &[1])),
+        ("reopen", vec![live(1, "", ""), live(2, "", "")], replaces(2, &[2])),
         ("reopen", vec![live(1, "", "id:d1"), live(2, "", "")], replaces(2, &[2])),
     ]);
 }
