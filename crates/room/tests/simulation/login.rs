@@ -1,0 +1,218 @@
+//! Opens in the simulated world: by the rules, and against what a user would expect of them.
+
+use std::time::Duration;
+
+use grandstand_protocol::RoomId;
+use grandstand_room::{
+    clock::Millis,
+    resume::{Remembered, choose},
+    session::{Decision, Device as Marks, Identity, Live, Login, SessionId, UNMARKED_PAUSE, decide},
+    switches::Rejoin,
+    token::Claims,
+};
+
+use crate::{
+    device::Stay,
+    store::Record,
+    world::{Connection, World},
+};
+
+pub(crate) const KEEP: i64 = 30 * 60 * 1000;
+
+/// In which room a login has to find itself.
+#[derive(Debug, PartialEq, Eq)]
+enum Expected {
+    Room(RoomId),
+    NoRoom,
+    /// Other devices of the client id have a say in it.
+    Open,
+}
+
+impl World {
+    pub(crate) fn open(&mut self, at: usize, reopen: bool) {
+        let Ok(token) = self.present_token(at, reopen) else { return };
+        let expected = self.expected(at, reopen);
+        let (client, mut tag, mut marks) =
+            (self.devices[at].client.clone(), self.devices[at].tag, self.devices[at].marks.clone());
+        if token.is_some() && self.dice.chance(50) {
+            // Java sends neither tag nor device beside its token.
+            (tag, marks) = (None, Marks::default());
+        }
+        let login = Login { client: &client, tag, device: &marks, reopen, token: token.as_ref() };
+        let live: Vec<Live> = self.of_client(&client).map(|(_, connection)| self.seen(connection)).collect();
+        self.counts.opens += 1;
+        match decide(&login, &live) {
+            Decision::Refuse => {
+                self.counts.refusals += 1;
+                let holds = |live: &Live| live.identity.tag.as_deref() == self.devices[at].tag;
+                assert!(
+                    reopen && self.devices[at].tag.is_some() && live.iter().any(holds),
+                    "refused for nothing"
+                );
+            }
+            Decision::Admit { session, tag, device, replaces, conflicts } => {
+                assert!(conflicts.is_empty() || !reopen, "a reopen pushes others out");
+                self.end_former(&replaces, &conflicts);
+                let new = SessionId(u128::from(self.next_id()));
+                let from = self.choose(&login, session.unwrap_or(new));
+                let same = from.as_ref().filter(|record| login.is_same_login(&record.identity));
+                let session = session.or(same.map(|record| record.identity.session)).unwrap_or(new);
+                let identity = Identity { session, client: client.clone(), tag, device };
+                self.admit(at, identity, !replaces.is_empty(), from, reopen);
+                self.check_open(at, session, &expected);
+            }
+        }
+    }
+
+    fn seen(&self, connection: &Connection) -> Live {
+        let replaced = connection.replaced_at.map(|at| self.ago(at));
+        Live { identity: connection.identity.clone(), same_socket: false, replaced }
+    }
+
+    fn ago(&self, time: Millis) -> Duration {
+        Duration::from_millis(self.now.since(time).unsigned_abs())
+    }
+
+    /// The token of the device, if it sends one; an error when it is refused (4112).
+    fn present_token(&mut self, at: usize, reopen: bool) -> Result<Option<Claims>, ()> {
+        let Some(text) = self.devices[at].token.clone().filter(|_| reopen && self.devices[at].sends_tokens)
+        else {
+            return Ok(None);
+        };
+        match self.signer.verify(&text, &self.app, self.now) {
+            Ok(claims) if !self.revocations.is_revoked(&claims) => Ok(Some(claims)),
+            _ => {
+                self.counts.refused_tokens += 1;
+                self.devices[at].token = None;
+                Err(())
+            }
+        }
+    }
+
+    fn end_former(&mut self, replaces: &[SessionId], conflicts: &[SessionId]) {
+        self.counts.takeovers += replaces.len() as u32;
+        self.counts.conflicts += conflicts.len() as u32;
+        for session in conflicts {
+            if let Some(id) = self.connection_of(*session) {
+                self.disconnect(id);
+            }
+            self.revocations.revoke_session(*session, self.now);
+            self.store.end_session(*session, self.now);
+            self.end_stays(|stay| stay.session == *session);
+        }
+        for session in replaces {
+            if let Some(id) = self.connection_of(*session) {
+                self.drop_connection(id);
+            }
+        }
+    }
+
+    fn choose(&self, login: &Login<'_>, session: SessionId) -> Option<Record> {
+        let records: Vec<&Record> = self
+            .store
+            .of_client(login.client)
+            .filter(|record| self.connection_of(record.identity.session).is_none())
+            .collect();
+        let remembered: Vec<Remembered> = records
+            .iter()
+            .map(|record| Remembered {
+                identity: record.identity.clone(),
+                room: Some(record.room.clone()),
+                dropped_at: record.dropped_at,
+            })
+            .collect();
+        let others_online = self.of_client(login.client).next().is_some();
+        choose(login, session, others_online, &remembered, self.rejoin, KEEP, self.now)
+            .map(|index| records[index].clone())
+    }
+
+    fn admit(&mut self, at: usize, identity: Identity, replaced: bool, from: Option<Record>, reopen: bool) {
+        let session = identity.session;
+        assert!(self.connection_of(session).is_none(), "{session:?} is online twice");
+        let Identity { client, tag, device, .. } = identity.clone();
+        let issued_at = self.now;
+        let claims = Claims { app: self.app.clone(), client, tag, device, session, issued_at };
+        self.devices[at].token = Some(self.signer.issue(&claims));
+        let node = self.dice.below(self.nodes.len());
+        let id = self.connect(at, node, identity.clone(), replaced);
+
+        if from.as_ref().is_none_or(|record| record.identity.session != session) {
+            // The login goes on, its stay does not: it must not come to life again when the login drops.
+            self.store.end_session(session, self.now);
+        }
+        let Some(Record { identity: former, room, .. }) = from else {
+            self.devices[at].stay = None;
+            return;
+        };
+        self.nodes[node].listen(&room);
+        let Some((claimed, gap)) = self.store.resume(former.session, &identity, self.now) else {
+            panic!("the record was there")
+        };
+        self.claimed(id, &room, claimed, Some(gap));
+        let own = self.devices[at].stay.take().filter(|stay| stay.session == former.session && reopen);
+        if own.is_none() && former.session != session {
+            self.counts.returns_of_others += 1;
+        }
+        self.end_stays(|stay| stay.session == former.session);
+        let serial = self.next_id();
+        let fresh = || Stay { serial, room, session, from: None, newest: 0 };
+        self.devices[at].stay = Some(own.map_or_else(fresh, |stay| Stay { session, ..stay }));
+    }
+
+    /// What a user would say, from what happened to the device and nothing else.
+    fn expected(&self, at: usize, reopen: bool) -> Expected {
+        let device = &self.devices[at];
+        let live = |session: SessionId| self.connection_of(session);
+        let kept = |record: &Record| {
+            live(record.identity.session).is_some()
+                || record.dropped_at.is_some_and(|dropped| self.now.since(dropped) <= KEEP)
+        };
+        let in_time = |stay: &Stay| self.store.records.get(&stay.session).is_some_and(kept);
+        if let Some(stay) = device.stay.as_ref().filter(|stay| reopen && in_time(stay)) {
+            let pauses = live(stay.session).is_some_and(|id| self.pauses(id));
+            return if pauses { Expected::Open } else { Expected::Room(stay.room.clone()) };
+        }
+        let strict = self.rejoin == Rejoin::ResumeOnly && !reopen;
+        if strict || !self.store.of_client(&device.client).any(kept) {
+            return Expected::NoRoom;
+        }
+        let alone = self.of_client(&device.client).next().is_none();
+        let stays = || {
+            self.devices.iter().filter(|other| other.client == device.client).filter_map(|d| d.stay.as_ref())
+        };
+        match stays().find(|stay| in_time(stay)) {
+            Some(stay) if self.rejoin == Rejoin::Any && alone => Expected::Room(stay.room.clone()),
+            _ => Expected::Open,
+        }
+    }
+
+    /// Whether an unmarked reopen may not take this connection over yet.
+    fn pauses(&self, id: u64) -> bool {
+        let connection = &self.connections[&id];
+        let lately = |at: Millis| self.ago(at) < UNMARKED_PAUSE;
+        connection.identity.tag.is_none()
+            && !connection.identity.device.is_marked()
+            && connection.replaced_at.is_some_and(lately)
+    }
+
+    fn check_open(&mut self, at: usize, session: SessionId, expected: &Expected) {
+        let room = self.store.records.get(&session).map(|record| record.room.clone());
+        match expected {
+            Expected::Open => {}
+            Expected::NoRoom => {
+                assert_eq!(room, None, "device {at} is in a room that it had left");
+                self.counts.without_room += 1;
+            }
+            Expected::Room(expected) => {
+                assert_eq!(room.as_ref(), Some(expected), "device {at} is not back in its room");
+                self.counts.returns += 1;
+            }
+        }
+    }
+
+    pub(crate) fn end_stays(&mut self, gone: impl Fn(&Stay) -> bool) {
+        for device in &mut self.devices {
+            device.stay.take_if(|stay| gone(stay));
+        }
+    }
+}
