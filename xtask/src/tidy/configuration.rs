@@ -1,0 +1,124 @@
+//! Every configuration key stands in the documents for operators, and none that is gone.
+
+use std::collections::BTreeSet;
+
+use super::{Finding, Repository};
+
+const WRITTEN: &str = "crates/server/src/config/written.rs";
+const DOCUMENTS: [&str; 2] = ["docs/configuration.md", "docs/configuration.zh-CN.md"];
+
+/// Section and key, such as `limits` and `frame`.
+type Key<'a> = (&'a str, &'a str);
+
+/// Compares the structs of `written.rs` with the tables of the documents, both ways.
+pub(super) fn every_key_is_documented(repository: &Repository) -> Vec<Finding> {
+    let Some(source) = repository.text(WRITTEN) else {
+        return vec![Finding::file(WRITTEN, "is missing; xtask/src/tidy/configuration.rs reads it")];
+    };
+    let keys = keys_of_structs(source);
+    if keys.is_empty() {
+        return vec![Finding::file(WRITTEN, "no key found; has the form changed?")];
+    }
+    DOCUMENTS.iter().flat_map(|document| compare(repository, document, &keys)).collect()
+}
+
+fn compare(repository: &Repository, document: &str, keys: &BTreeSet<(String, &str)>) -> Vec<Finding> {
+    let Some(text) = repository.text(document) else {
+        return vec![Finding::file(document, "is missing")];
+    };
+    let rows = rows_of_tables(text);
+    let keys: BTreeSet<Key> = keys.iter().map(|(section, key)| (section.as_str(), *key)).collect();
+    let documented: BTreeSet<Key> = rows.iter().map(|(_, row)| *row).collect();
+    let missing = keys.difference(&documented);
+    let missing =
+        missing.map(|(section, key)| Finding::file(document, format!("[{section}] {key} is not explained")));
+    let gone = rows.iter().filter(|(_, row)| !keys.contains(row));
+    let gone = gone
+        .map(|(line, (section, key))| Finding::line(document, *line, format!("no key [{section}] {key}")));
+    missing.chain(gone).collect()
+}
+
+/// Fields of the structs that make up `Written`; the struct's name is the section's.
+fn keys_of_structs(source: &str) -> BTreeSet<(String, &str)> {
+    let mut keys = BTreeSet::new();
+    let mut section = None;
+    for line in source.lines() {
+        if let Some(rest) = line.strip_prefix("pub(super) struct ") {
+            section = rest.split([' ', '{']).next().filter(|name| *name != "Written").map(section_name);
+        } else if line == "}" {
+            section = None;
+        }
+        let field = line.trim_start().strip_prefix("pub(super) ").and_then(|rest| rest.split_once(": "));
+        if let (Some(section), Some((key, _))) = (&section, field) {
+            keys.insert((section.clone(), key));
+        }
+    }
+    keys
+}
+
+/// `ClientLimits` is `[client_limits]`; the list of `App` is `[[apps]]`.
+fn section_name(of_struct: &str) -> String {
+    if of_struct == "App" {
+        return "apps".to_owned();
+    }
+    let mut name = String::new();
+    for (index, letter) in of_struct.chars().enumerate() {
+        if letter.is_ascii_uppercase() && index > 0 {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+/// Rows such as "| `frame` | …" below a heading such as "## `[limits]`", with their line's index.
+fn rows_of_tables(text: &str) -> Vec<(usize, Key<'_>)> {
+    let mut rows = Vec::new();
+    let mut section = None;
+    for (index, line) in text.lines().enumerate() {
+        if line.starts_with('#') {
+            section = line.split('`').nth(1).map(|name| name.trim_matches(['[', ']']));
+        } else if let (Some(section), Some(rest)) = (section, line.strip_prefix("| `")) {
+            rows.extend(rest.split('`').next().map(|key| (index, (section, key))));
+        }
+    }
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tidy::findings;
+
+    const SOURCE: &str = "pub(super) struct Written {\n    pub(super) limits: ClientLimits,\n}\n\
+        pub(super) struct ClientLimits {\n    /// Messages.\n    pub(super) send: u32,\n    pub(super) other: u32,\n}\n\
+        pub(super) struct App {\n    pub(super) id: String,\n}\n";
+    const COMPLETE: &str =
+        "# Keys\n## `[client_limits]`\n| `send` | `60` |\n| `other` | `30` |\n## `[[apps]]`\n| `id` | |\n";
+
+    fn check(english: &str, expected: &[&str]) {
+        let files = [(WRITTEN, SOURCE), (DOCUMENTS[0], english), (DOCUMENTS[1], COMPLETE)];
+        assert_eq!(findings(every_key_is_documented, &files), expected);
+    }
+
+    #[test]
+    fn every_key_has_its_row() {
+        check(COMPLETE, &[]);
+        check(
+            "## `[client_limits]`\n| `send` |\n## `[[apps]]`\n| `id` |\n",
+            &["docs/configuration.md: [client_limits] other is not explained"],
+        );
+    }
+
+    #[test]
+    fn no_row_is_left_over() {
+        let more = format!("{COMPLETE}| `gone` | |\n");
+        check(&more, &["docs/configuration.md:7: no key [apps] gone"]);
+    }
+
+    #[test]
+    fn a_missing_document_is_told() {
+        let files = [(WRITTEN, SOURCE), (DOCUMENTS[0], COMPLETE)];
+        assert_eq!(findings(every_key_is_documented, &files), ["docs/configuration.zh-CN.md: is missing"]);
+    }
+}
