@@ -30,6 +30,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/1.1/rtm/sign", post(realtime::sign))
         .route("/1.1/classes/_ConversationMemberInfo", get(realtime::member_infos))
         .fallback(unknown_path)
+        .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(cors::allow_any_origin));
     Router::new()
         .route("/", get(handshake::upgrade))
@@ -37,8 +38,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/healthz", get("ok"))
         .route("/readyz", get(ready))
         .merge(demo::routes())
-        .merge(sdk)
         .method_not_allowed_fallback(wrong_method)
+        .merge(sdk)
         .with_state(node)
 }
 

@@ -108,5 +108,12 @@ fn stored_news(app: &AppId, hub: &Hub, message: StoredMessage) -> RoomNews {
     let level = if message.recalled { Level::Low } else { message.level };
     let number = u64::try_from(message.number).ok();
     let room = hub.room.clone();
-    RoomNews { app: app.clone(), event: message.into_push(&room), room, level, number, except: Except::Nobody }
+    RoomNews {
+        app: app.clone(),
+        event: message.into_push(&room),
+        room,
+        level,
+        number,
+        except: Except::Nobody,
+    }
 }

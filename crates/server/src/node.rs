@@ -28,7 +28,7 @@ use crate::{
     config::Config,
     fanout::Fanout,
     gateway::{close::Close, outbox::Signal},
-    router::Router,
+    router::{Router, Sdk},
     service::{self, departure},
     store::{CreateError, NodeId, Revocation, Store, StoreError},
     upkeep,
@@ -145,11 +145,18 @@ impl Node {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Tells every client to go elsewhere and ends the background work. The connections end by themselves: a client
-    /// that obeys closes its socket; [`Node::close_sockets`] closes the rest.
-    pub fn drain(&self) {
+    /// From now on nobody new is let in. Tells JavaScript clients to go elsewhere: they ask the router at once, so this
+    /// comes while the listener still answers.
+    pub fn begin_drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
-        service::go_away(self);
+        service::go_away(self, |sdk| sdk == Sdk::JavaScript);
+    }
+
+    /// Tells the others. Java gives up when its next connection is accepted and then fails, and tries again when it is
+    /// refused: so this comes after the listener is closed. Clients that obey close their sockets;
+    /// [`Node::close_sockets`] closes the rest.
+    pub fn drain(&self) {
+        service::go_away(self, |sdk| sdk != Sdk::JavaScript);
     }
 
     /// Closes every socket that has a session: come back later.

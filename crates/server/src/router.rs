@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use crate::store::Claimed;
 
 pub use hub::{Hub, Ordered};
-pub use member::{Joined, Session, Style};
+pub use member::{Joined, Sdk, Session, Style};
 
 /// All apps of this node.
 #[derive(Debug, Default)]
@@ -95,7 +95,12 @@ pub struct Opened {
 impl AppRouter {
     /// Decides an open and carries it out, in one step. `make` builds the session from the adopted id, if any, and the
     /// tag and device that count. `None` is a refusal (4111).
-    pub fn open(&self, login: &Login<'_>, now: Instant, make: impl FnOnce(&Decision) -> Session) -> Option<Opened> {
+    pub fn open(
+        &self,
+        login: &Login<'_>,
+        now: Instant,
+        make: impl FnOnce(&Decision) -> Session,
+    ) -> Option<Opened> {
         let mut state = self.lock();
         let known = state.clients.get(login.client).map_or(&[][..], |client| &client.sessions);
         let live: Vec<Live> = known.iter().map(|session| session.as_live(now)).collect();
@@ -143,7 +148,10 @@ impl AppRouter {
     /// Whether a login is open here.
     pub fn has_login(&self, session: SessionId) -> bool {
         let state = self.lock();
-        state.clients.values().any(|client| client.sessions.iter().any(|open| open.identity.session == session))
+        state
+            .clients
+            .values()
+            .any(|client| client.sessions.iter().any(|open| open.identity.session == session))
     }
 
     /// The place of a room on this node, made if need be. Taken before a claim, so that nothing that is sent between
@@ -172,7 +180,13 @@ impl AppRouter {
     /// Puts a session into the room that it claimed, and takes the client id out of other rooms. Returns the number
     /// of the newest message that went out before it came; what follows reaches it live. `None` when a later claim of
     /// the client id went elsewhere, or the session is gone: then nothing changes.
-    pub fn join(&self, session: &Arc<Session>, hub: &Arc<Hub>, claimed: &Claimed, scope: OneRoomPer) -> Option<u64> {
+    pub fn join(
+        &self,
+        session: &Arc<Session>,
+        hub: &Arc<Hub>,
+        claimed: &Claimed,
+        scope: OneRoomPer,
+    ) -> Option<u64> {
         let epoch = claimed.epoch;
         let mut state = self.lock();
         let client = state.clients.get_mut(&session.identity.client)?;
@@ -222,7 +236,13 @@ impl AppRouter {
     }
 
     /// Whether one more command of this kind is within the client's rate.
-    pub fn allow(&self, client: &ClientId, kind: Kind, limits: &RateLimits, now: Duration) -> Result<(), Wait> {
+    pub fn allow(
+        &self,
+        client: &ClientId,
+        kind: Kind,
+        limits: &RateLimits,
+        now: Duration,
+    ) -> Result<(), Wait> {
         self.lock().rates.entry(client.clone()).or_default().allow(kind, limits, now)
     }
 

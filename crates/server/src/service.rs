@@ -15,19 +15,18 @@ pub(crate) mod departure;
 use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};
 use grandstand_room::rates::Kind;
 
-use crate::{gateway::close::Close, node::Node};
+use crate::{gateway::close::Close, node::Node, router::Sdk};
 
 pub use socket::Socket;
 
 use refusal::Refused;
 
-/// Says goodbye to every client of the node: ask the router again, reconnect.
-pub(crate) fn go_away(node: &Node) {
+/// Tells the clients of the node to ask the router again and to reconnect: those whose SDK `is_meant`.
+pub(crate) fn go_away(node: &Node, is_meant: impl Fn(Sdk) -> bool) {
     for session in node.router.all_sessions() {
-        // The first generation does not know the command. ObjC 11.5 to 12.1 heeds it only without `peerId`; every
-        // socket of those has one client, so leaving it out where it may be left out serves all.
-        if !session.style.first_generation {
-            let peer = (!session.style.omits_peer()).then(|| session.identity.client.to_string());
+        // The first generation does not know the command.
+        if is_meant(session.sdk) && !session.style.first_generation {
+            let peer = (session.sdk != Sdk::Apple).then(|| session.identity.client.to_string());
             let server_time = Some(node.clock.wall().0);
             let goodbye = Downlink { serial: None, peer, server_time, event: Event::GoAway };
             socket::push_downlink(&session.outbox, session.style.format, &goodbye);
@@ -82,7 +81,9 @@ async fn in_session(socket: &mut Socket, request: Request) {
         Command::History(query) => history::page(socket, at, query).await.map(Some),
         Command::Read => Ok(Some(Event::ReadReceived)),
         // These answer by themselves, because others are told only after the reply is on its way.
-        Command::Update { room, attributes } => room::update(socket, at, &request, room, attributes).await.map(|()| None),
+        Command::Update { room, attributes } => {
+            room::update(socket, at, &request, room, attributes).await.map(|()| None)
+        }
         Command::Send(send) => message::send(socket, at, &request, send).await.map(|()| None),
         Command::Modify { patches } => modify::modify(socket, at, &request, patches).await.map(|()| None),
         Command::Unsupported { family, verb } => Err(Refused::unsupported(family, verb.as_deref())),

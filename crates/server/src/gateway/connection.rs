@@ -32,7 +32,13 @@ pub async fn serve(node: Arc<Node>, upgraded: Upgraded, seat: Seat) {
     let Upgraded { transport, read_ahead, subprotocol, origin, address } = upgraded;
     let (read_half, write_half) = tokio::io::split(transport);
     let writer = Writer::new(&node, write_half, &outbox, &receipts);
-    let mut reader = Reader::new(&node, read_half, &outbox, &receipts, reader::Peer { subprotocol, origin, address, seat });
+    let mut reader = Reader::new(
+        &node,
+        read_half,
+        &outbox,
+        &receipts,
+        reader::Peer { subprotocol, origin, address, seat },
+    );
     reader.feed(&read_ahead);
     drop(read_ahead);
 

@@ -146,7 +146,9 @@ impl Frames {
             OpCode::Control(Control::Ping) => Ok(Some(Incoming::Ping(payload.freeze()))),
             OpCode::Control(Control::Pong) => Ok(Some(Incoming::Pong(payload.freeze()))),
             OpCode::Control(Control::Close) => closing(&payload).map(Some),
-            OpCode::Data(kind @ (Data::Text | Data::Binary)) => self.begin(kind == Data::Text, payload, header.last),
+            OpCode::Data(kind @ (Data::Text | Data::Binary)) => {
+                self.begin(kind == Data::Text, payload, header.last)
+            }
             OpCode::Data(Data::Continue) => self.go_on(&payload, header.last),
             OpCode::Control(Control::Reserved(_)) | OpCode::Data(Data::Reserved(_)) => Err(Close::PROTOCOL),
         }
@@ -269,9 +271,9 @@ mod tests {
     #[test]
     fn whole_messages_and_control_frames_between_fragments() {
         check(&client(0x82, b"0123456789"), &[binary(b"0123456789")]);
-        let fragmented = [client(0x02, b"ab"), client(0x89, b"?"), client(0x80, b"cd"), client(0x8a, b"!")].concat();
-        let expected =
-            [Ok(Incoming::Ping("?".into())), binary(b"abcd"), Ok(Incoming::Pong("!".into()))];
+        let fragmented =
+            [client(0x02, b"ab"), client(0x89, b"?"), client(0x80, b"cd"), client(0x8a, b"!")].concat();
+        let expected = [Ok(Incoming::Ping("?".into())), binary(b"abcd"), Ok(Incoming::Pong("!".into()))];
         check(&fragmented, &expected);
     }
 
@@ -294,7 +296,8 @@ mod tests {
         check(&[header_of_101, &[0; 2]].concat()[..8], &[Err(Close::TOO_LONG)]);
         let huge = [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
         check(&huge, &[Err(Close::TOO_LONG)]);
-        let fragments = [client(0x02, b"a"), client(0x00, b"b"), client(0x00, b"c"), client(0x00, b"d")].concat();
+        let fragments =
+            [client(0x02, b"a"), client(0x00, b"b"), client(0x00, b"c"), client(0x00, b"d")].concat();
         check(&fragments, &[Err(Close::TOO_LONG)]);
     }
 

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Extension,
     body::Body,
-    extract::Query,
+    extract::{Query, State},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -27,6 +27,7 @@ use super::{
     transport::Transport,
 };
 use crate::api::error::ApiError;
+use crate::node::Node;
 
 /// A connection that speaks WebSocket now.
 #[derive(Debug)]
@@ -111,13 +112,15 @@ pub enum HandshakeError {
     Subprotocol(#[from] UnknownSubprotocol),
     #[error(transparent)]
     Refused(#[from] Refusal),
+    #[error("this server is stopping; connect again in a moment")]
+    Stopping,
 }
 
 impl IntoResponse for HandshakeError {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Malformed(_) | Self::Subprotocol(_) => StatusCode::BAD_REQUEST,
-            Self::Refused(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(_) | Self::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
         let mut response = ApiError::new(status, self.to_string()).into_response();
         response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
@@ -127,6 +130,7 @@ impl IntoResponse for HandshakeError {
 
 /// `GET /` and `GET /ws`.
 pub async fn upgrade(
+    State(node): State<Arc<Node>>,
     Extension(connection): Extension<Arc<Connection>>,
     mut request: Request<Body>,
 ) -> Result<Response, HandshakeError> {
@@ -135,15 +139,26 @@ pub async fn upgrade(
         return Ok(welcome());
     }
     let offer = Offer::read(request.headers(), request.uri())?;
+    if node.is_draining() {
+        return Err(HandshakeError::Stopping);
+    }
     let address = proxy::forwarded_for(&connection.trusted_proxies, request.headers(), connection.peer);
     connection.seat.settle(address)?;
 
-    let origin =
-        request.headers().get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(str::to_owned);
+    let origin = foreign_origin(request.headers());
     let transport = hyper::upgrade::on(&mut request);
     let upgrading = Upgrading { transport, subprotocol: offer.subprotocol, origin, address };
     *connection.upgrading.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrading);
     Ok(offer.accept())
+}
+
+/// The `Origin`, unless it is this server's own: the Objective-C SDK sends that, and a page of ours may connect, too.
+fn foreign_origin(headers: &HeaderMap) -> Option<String> {
+    let origin = headers.get(header::ORIGIN)?.to_str().ok()?;
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let authority = origin.split_once("://").map(|(_, authority)| authority);
+    let own = authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host));
+    (!own).then(|| origin.to_owned())
 }
 
 /// What a client asks for.

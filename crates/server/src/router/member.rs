@@ -38,6 +38,27 @@ impl Style {
     }
 }
 
+/// What a client runs on, where that decides how it is told to go elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sdk {
+    /// Asks the router at once, and in Node ends with an unhandled error when nobody answers.
+    JavaScript,
+    /// ObjC 11.5 to 12.1 heeds a goaway only without `peerId`.
+    Apple,
+    Other,
+}
+
+impl Sdk {
+    /// From the `ua` of an open, such as `js/5.0.0-rc.8` or `ios/12.1.3`.
+    pub fn from_user_agent(user_agent: &str) -> Self {
+        match user_agent.split('/').next() {
+            Some("js") => Self::JavaScript,
+            Some("ios") => Self::Apple,
+            _ => Self::Other,
+        }
+    }
+}
+
 /// An open session on this node.
 #[derive(Debug)]
 pub struct Session {
@@ -45,6 +66,7 @@ pub struct Session {
     pub identity: Identity,
     pub outbox: Arc<Outbox>,
     pub style: Arc<Style>,
+    pub sdk: Sdk,
     /// When its open took another session over, if it did.
     replaced_at: Option<Instant>,
     place: Mutex<Option<Place>>,
@@ -72,10 +94,11 @@ impl Session {
         identity: Identity,
         outbox: Arc<Outbox>,
         style: Arc<Style>,
+        sdk: Sdk,
         replaced_at: Option<Instant>,
     ) -> Self {
         let (place, confirmed) = (Mutex::new(None), AtomicU64::new(0));
-        Self { app, identity, outbox, style, replaced_at, place, confirmed }
+        Self { app, identity, outbox, style, sdk, replaced_at, place, confirmed }
     }
 
     /// As an open on another socket sees it.

@@ -17,7 +17,12 @@ use crate::{
 };
 
 /// Sends a message to a room.
-pub(super) async fn send(socket: &mut Socket, at: usize, request: &Request, send: &Send) -> Result<(), Fault> {
+pub(super) async fn send(
+    socket: &mut Socket,
+    at: usize,
+    request: &Request,
+    send: &Send,
+) -> Result<(), Fault> {
     let session = Arc::clone(socket.session(at));
     may_send(socket, &session, send)?;
     let message = message(socket, at, send);

@@ -59,7 +59,9 @@ fn edit(socket: &Socket, patch: &PatchRequest) -> Result<Edit, Fault> {
     if patch.recall {
         return match switches.recall {
             true => Ok(Edit::Recall),
-            false => Err(Fault::because(Code::MessageRecallDisabled, "this app does not let messages be recalled")),
+            false => {
+                Err(Fault::because(Code::MessageRecallDisabled, "this app does not let messages be recalled"))
+            }
         };
     }
     if !switches.edit {

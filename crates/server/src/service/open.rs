@@ -24,7 +24,7 @@ use crate::{
         outbox::{Ending, Signal},
     },
     node::Node,
-    router::{Opened, Session},
+    router::{Opened, Sdk, Session},
     store::StoreError,
 };
 
@@ -86,10 +86,11 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         token: claims.as_ref(),
     };
     note_client(socket, &client, open);
+    let sdk = Sdk::from_user_agent(user_agent);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), Arc::clone(&socket.style), node.clock.now());
     let opened = node.router.app(&app.id).open(&login, now, |decision| {
         let (identity, replaces) = identity(&node, &client, decision);
-        Session::new(app.id.clone(), identity, outbox, style, replaces.then_some(now))
+        Session::new(app.id.clone(), identity, outbox, style, sdk, replaces.then_some(now))
     });
     let Some(opened) = opened else {
         let detail = "another device holds this client id and tag; open without reopen to take it";
@@ -99,7 +100,10 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     socket.outbox.hold();
     let settled = settle(&node, app, &login, opened).await;
     let Ok(resumed) = settled.inspect_err(|_| give_up(socket, &session)) else {
-        return Err(Fault::because(Code::InternalError, "the server could not open the session now; try again"));
+        return Err(Fault::because(
+            Code::InternalError,
+            "the server could not open the session now; try again",
+        ));
     };
     // Old .NET cannot say HIGH (section 10, row 14).
     let high = socket.format() == Format::Json && user_agent.starts_with("net-");
@@ -127,7 +131,9 @@ async fn settle(
     for loser in &opened.conflicts {
         loser.leave_if(|_| true);
         departure::end_session(node, loser).await;
-        loser.outbox.signal(Signal::SessionEnded { session: loser.identity.session, ending: Ending::Conflict });
+        loser
+            .outbox
+            .signal(Signal::SessionEnded { session: loser.identity.session, ending: Ending::Conflict });
     }
     let resumed = replay::resume(node, app, login, &opened).await;
     for former in &opened.replaced {
@@ -154,7 +160,9 @@ fn client_id(node: &Node, request: &Request) -> Result<ClientId, Fault> {
 /// Logins are counted like every other command, over reconnects.
 fn within_open_rate(socket: &Socket, app: &App, client: &ClientId) -> Result<(), Fault> {
     let node = socket.node();
-    let Some(limits) = node.config.client_limits.filter(|_| app.switches.client_limits) else { return Ok(()) };
+    let Some(limits) = node.config.client_limits.filter(|_| app.switches.client_limits) else {
+        return Ok(());
+    };
     let allowed = node.router.app(&app.id).allow(client, Kind::Open, &limits, node.uptime());
     allowed.map_err(|wait| Refused::too_fast(wait.0))
 }
@@ -169,14 +177,14 @@ fn verified(socket: &Socket, app: &AppId, client: &ClientId, open: &Open) -> Res
         Err(TokenError::Expired(claims)) if socket.format() == Format::Json && open.reopen => Some(*claims),
         Err(_) => None,
     };
-    let revoked = |claims: &Claims| {
-        node.revocations.read().unwrap_or_else(PoisonError::into_inner).is_revoked(claims)
-    };
+    let revoked =
+        |claims: &Claims| node.revocations.read().unwrap_or_else(PoisonError::into_inner).is_revoked(claims);
     match claims.filter(|claims| claims.client == *client && !revoked(claims)) {
         Some(claims) => Ok(Some(claims)),
-        None => {
-            Err(Fault::because(Code::SessionTokenExpired, "the session token is not valid any more; log in anew"))
-        }
+        None => Err(Fault::because(
+            Code::SessionTokenExpired,
+            "the session token is not valid any more; log in anew",
+        )),
     }
 }
 
@@ -204,8 +212,14 @@ fn note_client(socket: &mut Socket, client: &ClientId, open: &Open) {
 
 fn issue(node: &Node, session: &Session) -> Token {
     let Identity { session: login, client, tag, device } = session.identity.clone();
-    let claims =
-        Claims { app: session.app.clone(), client, tag, device, session: login, issued_at: node.clock.wall() };
+    let claims = Claims {
+        app: session.app.clone(),
+        client,
+        tag,
+        device,
+        session: login,
+        issued_at: node.clock.wall(),
+    };
     Token { text: node.tokens.issue(&claims), ttl: TOKEN_SECONDS }
 }
 
@@ -229,7 +243,12 @@ pub(super) fn refresh(socket: &Socket, at: usize, token: Option<&str>) -> Result
         match node.tokens.verify(token, &session.app, node.clock.wall()) {
             Ok(claims) if claims.client == session.identity.client => {}
             Err(TokenError::Expired(claims)) if claims.client == session.identity.client => {}
-            _ => return Err(Fault::because(Code::SessionTokenExpired, "this is no token of the session; log in anew")),
+            _ => {
+                return Err(Fault::because(
+                    Code::SessionTokenExpired,
+                    "this is no token of the session; log in anew",
+                ));
+            }
         }
     }
     Ok(Event::Refreshed { token: issue(node, session) })

@@ -13,7 +13,10 @@ pub(super) struct Refused;
 
 impl Refused {
     pub(super) fn no_session() -> Fault {
-        Fault::because(Code::SessionRequired, "no session of this client id is open on this socket; open one first")
+        Fault::because(
+            Code::SessionRequired,
+            "no session of this client id is open on this socket; open one first",
+        )
     }
 
     pub(super) fn too_fast(wait: Duration) -> Fault {
@@ -28,7 +31,10 @@ impl Refused {
     }
 
     pub(super) fn no_room(room: &RoomId) -> Fault {
-        Fault::because(Code::ConversationNotFound, format!("there is no room {room}; create it, or query its id"))
+        Fault::because(
+            Code::ConversationNotFound,
+            format!("there is no room {room}; create it, or query its id"),
+        )
     }
 
     pub(super) fn no_target(room: &RoomId) -> Fault {
@@ -67,7 +73,9 @@ impl Refused {
 
     pub(super) fn modify(cause: &ModifyError) -> Fault {
         match cause {
-            ModifyError::NotFound => Fault::because(Code::MessageNotFound, "there is no such message in this room"),
+            ModifyError::NotFound => {
+                Fault::because(Code::MessageNotFound, "there is no such message in this room")
+            }
             ModifyError::NotAuthor => {
                 Fault::because(Code::MessageOwnershipRequired, "only the author may edit or recall a message")
             }

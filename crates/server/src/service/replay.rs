@@ -43,11 +43,8 @@ pub(super) async fn resume(
     login: &Login<'_>,
     opened: &Opened,
 ) -> Result<Option<Resumption>, StoreError> {
-    let left: Vec<(SessionId, Option<Joined>)> = opened
-        .replaced
-        .iter()
-        .map(|former| (former.identity.session, former.leave_if(|_| true)))
-        .collect();
+    let left: Vec<(SessionId, Option<Joined>)> =
+        opened.replaced.iter().map(|former| (former.identity.session, former.leave_if(|_| true))).collect();
     let chosen = choose_room(node, app, login, opened).await?;
     for (session, joined) in &left {
         let goes_on = chosen.as_ref().is_some_and(|(from, _)| from == session);
@@ -73,7 +70,11 @@ async fn choose_room(
     let remembered: Vec<Remembered> = records
         .into_iter()
         .filter(|record| record.identity.session == own || !online.contains(&record.identity.session))
-        .map(|record| Remembered { identity: record.identity, room: record.room, dropped_at: record.dropped_at })
+        .map(|record| Remembered {
+            identity: record.identity,
+            room: record.room,
+            dropped_at: record.dropped_at,
+        })
         .collect();
     let keep = Node::milliseconds(node.config.limits.resume);
     let now = node.clock.wall();
@@ -105,7 +106,8 @@ async fn enter(
     let claimed = Claimed { epoch, head, former: Vec::new() };
     let scope = app.switches.one_room_per;
     let Some(delivered) = router.join(session, &hub, &claimed, scope) else { return Ok(None) };
-    let gap = before.filter(|joined| joined.room == room).map_or(gap, |joined| GapStart::After(joined.confirmed));
+    let gap =
+        before.filter(|joined| joined.room == room).map_or(gap, |joined| GapStart::After(joined.confirmed));
     if let GapStart::After(number) = gap {
         session.unconfirm(number);
     }

@@ -29,7 +29,8 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
         .map_err(|cause| Refused::update(&cause))?;
     let creator = session.identity.client.to_string();
     let id = node.new_room_id();
-    let room = Room { id: id.clone(), creator, data, created_at: now, updated_at: now, last_message_at: None };
+    let room =
+        Room { id: id.clone(), creator, data, created_at: now, updated_at: now, last_message_at: None };
     node.store.create_room(&session.app, room).await.map_err(|cause| match cause {
         CreateError::Exists => Code::ConversationInternalError.into(),
         CreateError::Store(cause) => Refused::store(Code::ConversationInternalError, &cause),
@@ -39,7 +40,12 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
 }
 
 /// `conv/add`: join, silently leaving the former room.
-pub(super) async fn join(socket: &Socket, at: usize, room: &RoomId, members: &[String]) -> Result<Event, Fault> {
+pub(super) async fn join(
+    socket: &Socket,
+    at: usize,
+    room: &RoomId,
+    members: &[String],
+) -> Result<Event, Fault> {
     let session = socket.session(at);
     only_oneself(session, members)?;
     enter(socket, session, room).await?;
@@ -48,7 +54,12 @@ pub(super) async fn join(socket: &Socket, at: usize, room: &RoomId, members: &[S
 }
 
 /// `conv/remove`: quit. Quitting a room one is not in succeeds.
-pub(super) async fn quit(socket: &Socket, at: usize, room: &RoomId, members: &[String]) -> Result<Event, Fault> {
+pub(super) async fn quit(
+    socket: &Socket,
+    at: usize,
+    room: &RoomId,
+    members: &[String],
+) -> Result<Event, Fault> {
     let session = socket.session(at);
     only_oneself(session, members)?;
     let updated_at = updated_at(socket, session, room).await?;
@@ -122,8 +133,10 @@ pub(super) async fn update(
         .await
         .map_err(|cause| Refused::change(room, &cause))?;
     let updated_at = updated.updated_at.to_iso();
-    let change =
-        Change { set: Value::Object(applied.set).to_string(), resulting: Value::Object(applied.resulting).to_string() };
+    let change = Change {
+        set: Value::Object(applied.set).to_string(),
+        resulting: Value::Object(applied.resulting).to_string(),
+    };
     let answer =
         Event::Updated { room: room.clone(), updated_at: updated_at.clone(), change: Some(change.clone()) };
     socket.reply(request, at, answer);
@@ -144,9 +157,10 @@ async fn may_update(socket: &Socket, session: &Session, room: &RoomId) -> Result
     let found = find(socket, session, room).await?;
     match socket.switches()?.room_update {
         RoomUpdate::Members if session.is_in(room) => Ok(()),
-        RoomUpdate::Members => {
-            Err(Fault::because(Code::ConversationUpdateRejected, "only members may change a room; join it first"))
-        }
+        RoomUpdate::Members => Err(Fault::because(
+            Code::ConversationUpdateRejected,
+            "only members may change a room; join it first",
+        )),
         RoomUpdate::Moderators if found.creator == session.identity.client.as_str() => Ok(()),
         RoomUpdate::Moderators | RoomUpdate::BackEnd => {
             let detail = "this app lets only moderators or its back end change rooms";

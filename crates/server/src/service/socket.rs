@@ -1,8 +1,10 @@
 //! The sessions of one socket, and how they are spoken to.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
-use grandstand_protocol::{ClientId, Code, Command, Downlink, Event, Fault, Format, Level, Request, Subprotocol};
+use grandstand_protocol::{
+    ClientId, Code, Command, Downlink, Event, Fault, Format, Level, Request, Subprotocol,
+};
 use grandstand_room::{session::SessionId, switches::Switches};
 
 use super::departure;
@@ -29,7 +31,6 @@ pub struct Socket {
     pub(super) outbox: Arc<Outbox>,
     pub(super) style: Arc<Style>,
     pub(super) origin: Option<String>,
-    pub(super) address: IpAddr,
     pub(super) seat: Seat,
 }
 
@@ -49,7 +50,6 @@ impl Socket {
         subprotocol: Subprotocol,
         outbox: Arc<Outbox>,
         origin: Option<String>,
-        address: IpAddr,
         seat: Seat,
     ) -> Self {
         let style = Arc::new(Style::new(subprotocol.format, subprotocol.first_generation));
@@ -62,7 +62,6 @@ impl Socket {
             outbox,
             style,
             origin,
-            address,
             seat,
         }
     }
@@ -123,7 +122,8 @@ impl Socket {
 
     /// Writes one frame to this socket.
     pub(super) fn say(&self, serial: Option<i32>, peer: Option<String>, event: Event) {
-        let peer = peer.or_else(|| self.sessions.first().map(|open| open.session.identity.client.to_string()));
+        let peer =
+            peer.or_else(|| self.sessions.first().map(|open| open.session.identity.client.to_string()));
         let downlink = Downlink { serial, peer, server_time: Some(self.node.clock.wall().0), event };
         push_downlink(&self.outbox, self.style.format, &downlink);
     }

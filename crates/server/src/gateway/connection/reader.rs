@@ -120,6 +120,7 @@ impl<'a> Reader<'a> {
                 }
             },
         };
+        debug!(address = %self.peer.address, code = close.map(|close| close.code), "a connection ends");
         self.outbox.finish(close.map(Close::frame));
     }
 
@@ -165,7 +166,8 @@ impl<'a> Reader<'a> {
 
     fn missed_deadline(&self) -> Close {
         let limits = &self.node.config.limits;
-        let unused = !self.commanded && self.node.clock.now() >= self.connected_at + limits.first_command_timeout;
+        let unused =
+            !self.commanded && self.node.clock.now() >= self.connected_at + limits.first_command_timeout;
         if unused { Close::LOGIN_TIMEOUT } else { Close::READ_TIMEOUT }
     }
 
@@ -235,8 +237,7 @@ impl<'a> Reader<'a> {
     fn speak(&mut self, subprotocol: Subprotocol) {
         let (outbox, seat) = (Arc::clone(self.outbox), self.peer.seat.clone());
         let origin = self.peer.origin.take();
-        let address = self.peer.address;
-        self.socket = Some(Socket::new(Arc::clone(self.node), subprotocol, outbox, origin, address, seat));
+        self.socket = Some(Socket::new(Arc::clone(self.node), subprotocol, outbox, origin, seat));
     }
 }
 
