@@ -220,7 +220,7 @@ impl World {
                 self.counts.lost_on_the_bus += 1;
                 continue;
             }
-            let at_most = if self.dice.chance(10) { 1_500 } else { 150 };
+            let at_most = if self.dice.chance(15) { 5_000 } else { 150 };
             let at = self.later(at_most);
             self.bus.push(Flight { at, node, event: event() });
         }
@@ -288,7 +288,8 @@ impl World {
                 if let Some(gap) = gap {
                     connection.outbox.hold();
                     let missed = self.store.gap(&room, gap, from, session);
-                    let at = self.later(300);
+                    let at_most = if self.dice.chance(30) { 5_000 } else { 300 };
+                    let at = self.later(at_most);
                     self.work.push((at, Work::Replay { connection: id, room, missed }));
                 }
             }
