@@ -63,7 +63,8 @@ impl<E> Sequencer<E> {
             }
             _ if self.parked.contains_key(&number) => Outcome::Duplicate,
             _ => {
-                self.parked.insert(number, Parked { previous: previous.min(number.saturating_sub(1)), event });
+                self.parked
+                    .insert(number, Parked { previous: previous.min(number.saturating_sub(1)), event });
                 if self.parked.len() > self.capacity {
                     // The oldest, because what follows it names it as missing.
                     self.parked.pop_first();
