@@ -15,7 +15,7 @@ mod tokens;
 mod wills;
 mod writer;
 
-use std::path::Path;
+use std::{path::Path, thread::JoinHandle};
 
 use async_trait::async_trait;
 use grandstand_protocol::{AppId, ClientId, MessageId, RoomId};
@@ -328,14 +328,20 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<(), StoreError> {
-        let mut threads = self.readers.close().await;
-        threads.extend(self.searches.close().await);
-        threads.extend(self.writer.close().await);
-        let joined =
-            tokio::task::spawn_blocking(move || threads.into_iter().all(|thread| thread.join().is_ok()));
-        match joined.await {
-            Ok(true) => Ok(()),
-            _ => Err(StoreError::Failed("a thread of the store panicked".into())),
-        }
+        // The writer last: the connection that closes last empties the log into the database.
+        let mut readers = self.readers.close().await;
+        readers.extend(self.searches.close().await);
+        join(readers).await?;
+        join(self.writer.close().await.into_iter().collect()).await
+    }
+}
+
+async fn join(threads: Vec<JoinHandle<()>>) -> Result<(), StoreError> {
+    let joined = tokio::task::spawn_blocking(move || {
+        threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count()
+    });
+    match joined.await {
+        Ok(0) => Ok(()),
+        _ => Err(StoreError::Failed("a thread of the store panicked".into())),
     }
 }

@@ -1,0 +1,76 @@
+//! What a receiver missed: ranges by number, HIGH messages of a gap.
+
+use grandstand::store::Edit;
+use grandstand_protocol::{Body, Mentions};
+use grandstand_room::gap::GapStart;
+
+use crate::{Place, fixture::*};
+
+pub(crate) async fn ranges_are_live_messages_by_number(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    for n in 1..=9 {
+        append(&store, message("room", &format!("{n}")), NOW).await;
+    }
+    store.import_messages(&app(), &room_id("room"), vec![imported("import", NOW)], NOW).await.unwrap();
+    for (first, last, expected) in [(3, 5, vec!["3", "4", "5"]), (8, 20, vec!["8", "9"]), (5, 4, vec![])] {
+        let range = store.range(&app(), &room_id("room"), first, last).await.unwrap();
+        assert_eq!(ids(&range), expected, "{first} to {last}");
+    }
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn gaps_hold_high_messages(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room", "other room"]).await;
+    for n in 1..=12 {
+        let make = if n % 3 == 0 { high } else { message };
+        append(&store, make("room", &format!("{n}")), NOW).await;
+        append(&store, high("other room", &format!("other {n}")), NOW).await;
+    }
+    let table = [
+        (0, 12, 10, vec!["3", "6", "9", "12"]),
+        (3, 11, 10, vec!["6", "9"]),
+        (0, 12, 2, vec!["9", "12"]),
+        (12, 12, 10, vec![]),
+    ];
+    for (after, last, limit, expected) in table {
+        let gap = store.gap(&app(), &room_id("room"), GapStart::After(after), last, limit).await.unwrap();
+        assert_eq!(ids(&gap), expected, "after {after}, up to {last}, {limit} at most");
+    }
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn gaps_begin_at_a_time(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    for n in 1..=6 {
+        append(&store, high("room", &format!("{n}")), NOW.plus(n * SECOND)).await;
+    }
+    for (since, expected) in
+        [(3 * SECOND, vec!["3", "4", "5"]), (0, vec!["1", "2", "3", "4", "5"]), (HOUR, vec![])]
+    {
+        let start = GapStart::Since(NOW.plus(since));
+        let gap = store.gap(&app(), &room_id("room"), start, 5, 10).await.unwrap();
+        assert_eq!(ids(&gap), expected, "since {since} ms");
+    }
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn gaps_leave_out_the_recalled(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    for id in ["first", "recalled", "edited"] {
+        append(&store, high("room", id), NOW).await;
+    }
+    let new = Body::Text("new text".to_owned());
+    let edit = Edit::Replace { body: new.clone(), mentions: Mentions::default(), lctype: None };
+    for (id, edit) in [("recalled", Edit::Recall), ("edited", edit)] {
+        store.modify(&app(), &room_id("room"), &id.into(), &client("sender"), edit, NOW).await.unwrap();
+    }
+    // The limit counts what is delivered.
+    let gap = store.gap(&app(), &room_id("room"), GapStart::After(0), 3, 2).await.unwrap();
+    assert_eq!(ids(&gap), ["first", "edited"]);
+    assert_eq!(gap[1].body, new);
+    store.close().await.unwrap();
+}

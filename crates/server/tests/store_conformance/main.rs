@@ -1,0 +1,89 @@
+//! What every store has to do. An implementation adds a [`Place`] and one line of [`conformance!`].
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod append;
+mod fixture;
+mod gap;
+mod history;
+mod modify;
+mod query;
+mod retention;
+mod rooms;
+mod sessions;
+mod tokens;
+mod wills;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use grandstand::store::{SqliteStore, Store};
+
+/// Where a store keeps its data: what one store wrote and closed, the next finds.
+#[async_trait]
+pub trait Place: Send + Sync {
+    /// Opens a store on the data. The former one is closed.
+    async fn open(&self) -> Arc<dyn Store>;
+}
+
+/// Makes a test of each function named, for one kind of place.
+macro_rules! conformance {
+    ($place:expr => $($module:ident: $($test:ident)*;)*) => {
+        $(mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                crate::$module::$test(&$place).await;
+            })*
+        })*
+    };
+}
+
+/// Every test of the suite, for one kind of place.
+macro_rules! whole_suite {
+    ($place:expr) => {
+        conformance! { $place =>
+            append: numbers_have_no_gaps_under_concurrency timestamps_never_decrease needs_a_room
+                a_retry_gets_the_first_outcome a_mark_is_free_after_thirty_minutes racing_retries_store_once
+                content_comes_back apps_are_apart numbers_go_on_after_a_restart a_failed_append_harms_no_other;
+            history: pages_equal_the_model import_keeps_order_ids_and_places known_ids_are_left_alone
+                an_unknown_room_is_empty;
+            gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_begin_at_a_time
+                gaps_leave_out_the_recalled;
+            modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may
+                patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;
+            rooms: made_once_and_found changed_by_one_at_a_time changed_never_backwards a_refused_change_changes_nothing
+                removed_with_everything imported_as_they_were last_message_follows;
+            query: equals_the_model looks_up_by_index counts pages_through;
+            sessions: a_claim_moves_the_whole_client a_claim_can_move_one_session epochs_rise
+                racing_claims_end_in_one_room leaving_forgets dropped_ones_are_remembered resume_returns_the_gap
+                resume_needs_the_same_room resume_can_change_the_session ended_ones_are_forgotten
+                recover_drops_what_a_crash_left recover_keeps_a_young_gap a_removed_room_holds_nobody;
+            wills: wait_for_the_drop are_bounded follow_a_resume go_with_the_session survive_a_restart
+                skip_a_removed_room;
+            tokens: keys_are_made_once revocations_last_as_long_as_tokens;
+            retention: expired_messages_go imported_messages_count_from_import idle_rooms_go
+                active_rooms_stay dropped_sessions_go a_clock_that_jumps_back_expires_nothing
+                slices_are_small an_emptied_room_counts_on;
+        }
+    };
+}
+
+mod sqlite {
+    use super::*;
+
+    struct Folder(tempfile::TempDir);
+
+    impl Folder {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+    }
+
+    #[async_trait]
+    impl Place for Folder {
+        async fn open(&self) -> Arc<dyn Store> {
+            Arc::new(SqliteStore::open(self.0.path()).unwrap())
+        }
+    }
+
+    whole_suite!(super::Folder::new());
+}

@@ -1,0 +1,132 @@
+//! Messages held until their session drops.
+
+use std::sync::Arc;
+
+use grandstand::store::{Store, Will, WillSent};
+use grandstand_room::session::SessionId;
+
+use crate::{Place, fixture::*};
+
+const LIMIT: u32 = 3;
+
+async fn hold(store: &Arc<dyn Store>, will: Will) {
+    assert!(store.hold_will(will, LIMIT, NOW).await.unwrap());
+}
+
+async fn drop_session(store: &Arc<dyn Store>, session: u128) {
+    store.drop_session(&app(), SessionId(session), None, NOW).await.unwrap();
+}
+
+async fn send(store: &Arc<dyn Store>, session: u128) -> Vec<WillSent> {
+    store.send_wills(&app(), SessionId(session), NOW.plus(MINUTE)).await.unwrap()
+}
+
+pub(crate) async fn wait_for_the_drop(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room", "other room"]).await;
+    enter(&store, "ann", 1, "other room").await;
+    append(&store, message("room", "earlier"), NOW).await;
+    hold(&store, will("ann", 1, high("room", "will 1"))).await;
+    hold(&store, Will { transient: true, ..will("ann", 1, message("room", "will 2")) }).await;
+    hold(&store, will("ann", 1, message("other room", "will 3"))).await;
+    assert_eq!(send(&store, 1).await, [], "it is live");
+    assert_eq!(ids(&everything(&store, &app(), "room").await), ["earlier"]);
+
+    drop_session(&store, 1).await;
+    let sent = send(&store, 1).await;
+    let later = NOW.plus(MINUTE);
+    let outcome: Vec<_> = sent
+        .iter()
+        .map(|will| (will.message.id.as_str(), will.stamp.map(|stamp| stamp.number), will.timestamp))
+        .collect();
+    assert_eq!(outcome, [("will 1", Some(2), later), ("will 2", None, later), ("will 3", Some(1), later)]);
+    assert_eq!(sent[0].message, will("ann", 1, high("room", "will 1")).message, "whole");
+    assert_eq!(ids(&everything(&store, &app(), "room").await), ["earlier", "will 1"]);
+    assert_eq!(send(&store, 1).await, [], "once");
+    assert_eq!(places(&store, "ann").await, [(1, Some("other room".to_owned()))], "it may still return");
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn are_bounded(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    for n in 0..LIMIT {
+        hold(&store, will("ann", 1, message("room", &format!("{n}")))).await;
+    }
+    let more = will("ann", 1, message("room", "more"));
+    assert!(!store.hold_will(more.clone(), LIMIT, NOW).await.unwrap());
+    hold(&store, will("ann", 2, message("room", "another session's"))).await;
+    drop_session(&store, 1).await;
+    assert_eq!(send(&store, 1).await.len(), 3);
+    assert_eq!(records(&store, "ann").await.len(), 1, "the first held nothing but wills");
+    hold(&store, more).await;
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn follow_a_resume(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    enter(&store, "ann", 1, "room").await;
+    hold(&store, will("ann", 1, message("room", "will"))).await;
+    drop_session(&store, 1).await;
+    store.resume(SessionId(1), claim("ann", 2, "room"), NOW).await.unwrap().unwrap();
+    assert_eq!(send(&store, 1).await, []);
+    assert_eq!(send(&store, 2).await, [], "it is live");
+    drop_session(&store, 2).await;
+    assert_eq!(send(&store, 2).await.len(), 1);
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn go_with_the_session(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    hold(&store, will("ann", 1, message("room", "will"))).await;
+    store.end_session(&app(), SessionId(1)).await.unwrap();
+    drop_session(&store, 1).await;
+    assert_eq!(send(&store, 1).await, []);
+    assert_eq!(records(&store, "ann").await, []);
+    assert_eq!(everything(&store, &app(), "room").await, []);
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn survive_a_restart(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    hold(&store, will("ann", 1, message("room", "live at the crash"))).await;
+    hold(&store, will("bob", 2, message("room", "dropped before"))).await;
+    drop_session(&store, 2).await;
+    enter(&store, "cid", 3, "room").await;
+    store.beat(&node(), NOW.plus(SECOND)).await.unwrap();
+    store.close().await.unwrap();
+
+    let store = place.open().await;
+    let mut with_wills = store.recover(&node(), NOW.plus(MINUTE)).await.unwrap().with_wills;
+    with_wills.sort();
+    assert_eq!(with_wills, [(app(), SessionId(1)), (app(), SessionId(2))]);
+    for (session, id) in [(1, "live at the crash"), (2, "dropped before")] {
+        let sent = send(&store, session).await;
+        assert_eq!(sent.iter().map(|will| will.message.id.as_str()).collect::<Vec<_>>(), [id]);
+    }
+    assert_eq!(store.recover(&node(), NOW.plus(MINUTE)).await.unwrap().with_wills, []);
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn skip_a_removed_room(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room", "gone"]).await;
+    for room in ["gone", "room"] {
+        hold_more(&store, will("ann", 1, message(room, room))).await;
+        let transient = message(room, &format!("transient in {room}"));
+        hold_more(&store, Will { transient: true, ..will("ann", 1, transient) }).await;
+    }
+    store.delete_room(&app(), &room_id("gone")).await.unwrap();
+    drop_session(&store, 1).await;
+    let sent = send(&store, 1).await;
+    let ids: Vec<_> = sent.iter().map(|will| will.message.id.as_str()).collect();
+    assert_eq!(ids, ["room", "transient in room"]);
+    store.close().await.unwrap();
+}
+
+async fn hold_more(store: &Arc<dyn Store>, will: Will) {
+    assert!(store.hold_will(will, 2 * LIMIT, NOW).await.unwrap());
+}
