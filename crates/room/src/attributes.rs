@@ -55,7 +55,8 @@ pub enum Action {
 pub struct Applied {
     /// The room's data afterwards.
     pub data: Map<String, Value>,
-    /// `attr`: the keys as named (dotted) with resolved values; deleted keys as null.
+    /// `attr`: the changed keys, dotted, with resolved values; deleted keys as null. Every client can apply them to
+    /// the data it had, in any order.
     pub set: Map<String, Value>,
     /// `attrModified`: resulting values, nested, deleted keys left out.
     pub resulting: Map<String, Value>,

@@ -42,12 +42,13 @@ fn values_and_dotted_keys() {
         json!({ "attr.b.c": [2], "attr.a": { "x": 1 } }),
         json!({ "attr": { "b": { "c": [2] }, "a": { "x": 1 } } }),
     );
-    // A later step sees what an earlier one did; a null on the way gives place to an object.
+    // A later step sees what an earlier one did; a null on the way gives place to an object. Clients hear of the
+    // highest key that changed: they could not walk through the null, nor in an order of their own.
     check(
         json!({ "top": null }),
         json!({ "top.a": 1, "attr": { "x": 1, "y": 2 }, "attr.x": 3 }),
         json!({ "top": { "a": 1 }, "attr": { "x": 3, "y": 2 } }),
-        json!({ "top.a": 1, "attr": { "x": 3, "y": 2 }, "attr.x": 3 }),
+        json!({ "top": { "a": 1 }, "attr": { "x": 3, "y": 2 } }),
         json!({ "top": { "a": 1 }, "attr": { "x": 3, "y": 2 } }),
     );
     check(json!({ "a": 1 }), json!({}), json!({ "a": 1 }), json!({}), json!({}));
@@ -60,8 +61,16 @@ fn operators() {
         json!({ "a": 1, "attr": { "b": 2, "c": 3 } }),
         json!({ "a": delete(), "attr.b": delete(), "gone": delete(), "gone.too": delete() }),
         json!({ "attr": { "c": 3 } }),
-        json!({ "a": null, "attr.b": null, "gone": null, "gone.too": null }),
+        json!({ "a": null, "attr.b": null, "gone": null }),
         json!({}),
+    );
+    // What cannot be there need not be deleted.
+    check(
+        json!({ "name": "x" }),
+        json!({ "name.deeper": delete() }),
+        json!({ "name": "x" }),
+        json!({ "name": "x" }),
+        json!({ "name": "x" }),
     );
     check(
         json!({ "tags": ["a"] }),
@@ -214,7 +223,7 @@ fn action() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
-    /// A client that had the data before and sets the answered keys has the data afterwards.
+    /// A client that had the data before and sets the answered keys, in any order, has the data afterwards.
     #[test]
     fn an_answer_describes_what_happened(
         before in proptest::collection::vec(("[xyz]", value()), 0..3),
@@ -223,23 +232,38 @@ proptest! {
         let before = Value::Object(before.into_iter().collect());
         let update = Value::Object(steps.into_iter().collect());
         let Ok(applied) = apply(&before, &update) else { return Ok(()) };
-        let mut replayed = map(&before);
+        let (mut forwards, mut backwards) = (map(&before), map(&before));
         for (key, value) in &applied.set {
-            let step = if value.is_null() { json!({ key: { "__op": "Delete" } }) } else { json!({ key: value }) };
-            replayed = apply(&Value::Object(replayed), &step).unwrap().data;
+            assign(&mut forwards, key, value);
         }
-        prop_assert_eq!(without_nulls(replayed), without_nulls(applied.data.clone()));
+        for (key, value) in applied.set.iter().rev() {
+            assign(&mut backwards, key, value);
+        }
+        let after = visible(applied.data.clone());
+        prop_assert_eq!(visible(forwards), after.clone());
+        prop_assert_eq!(visible(backwards), after);
         prop_assert!(contains(&applied.data, &applied.resulting), "{:?}", applied);
     }
 }
 
-/// Absent and null are the same to clients; so are an object and the same without its nulls.
-fn without_nulls(map: Map<String, Value>) -> Map<String, Value> {
+/// Sets a dotted key as the JavaScript SDK does: what is missing on the way is made, all else must be an object.
+fn assign(data: &mut Map<String, Value>, key: &str, value: &Value) {
+    match key.split_once('.') {
+        None => drop(data.insert(key.to_owned(), value.clone())),
+        Some((first, rest)) => {
+            let inner = data.entry(first).or_insert_with(|| json!({}));
+            assign(inner.as_object_mut().expect("an object on the way"), rest, value);
+        }
+    }
+}
+
+/// What counts: a null is as good as nothing, and so is an object that holds nothing.
+fn visible(map: Map<String, Value>) -> Map<String, Value> {
     let clean = |value: Value| match value {
-        Value::Object(inner) => Value::Object(without_nulls(inner)),
-        value => value,
+        Value::Object(inner) => Some(visible(inner)).filter(|inner| !inner.is_empty()).map(Value::Object),
+        value => Some(value).filter(|value| !value.is_null()),
     };
-    map.into_iter().filter(|(_, value)| !value.is_null()).map(|(key, value)| (key, clean(value))).collect()
+    map.into_iter().filter_map(|(key, value)| Some((key, clean(value)?))).collect()
 }
 
 fn contains(whole: &Map<String, Value>, part: &Map<String, Value>) -> bool {

@@ -454,7 +454,8 @@ proptest! {
 
     #[test]
     fn quoted_text_is_found_literally(text in "\\PC{1,20}", before in "[a-z ]{0,4}") {
-        prop_assume!(!text.contains(r"\E") && !text.ends_with('\\'));
+        // Without E there is no \E that ends the quotation early.
+        let text = text.replace('E', "e");
         let pattern = format!(r"^{before}\Q{text}\E$");
         let condition = json!({ "v": { "$regex": pattern } });
         let (found, longer) = (format!("{before}{text}"), format!("{before}{text}!"));

@@ -1,5 +1,7 @@
 //! Applying an update to a room's data.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Number, Value};
 
 use super::{Action, Applied, AttributeUpdate, Step, UpdateError};
@@ -20,15 +22,38 @@ impl AttributeUpdate {
             return Err(UpdateError::TooLarge { size, limit });
         }
         let (mut set, mut resulting) = (Map::new(), Map::new());
-        for step in &self.steps {
-            let value = value_at(&after, &step.path);
+        for path in self.told(data) {
+            let value = value_at(&after, path);
             if let Some(value) = value {
-                put(&mut resulting, &step.path, value.clone());
+                put(&mut resulting, path, value.clone());
             }
-            set.insert(step.key.clone(), value.cloned().unwrap_or(Value::Null));
+            set.insert(path.join("."), value.cloned().unwrap_or(Value::Null));
         }
         Ok(Applied { data: after, set, resulting })
     }
+
+    /// The paths that clients hear of: those of the steps, but none below another one, and none through a value that
+    /// was no object. The JavaScript SDK walks such paths in its own copy, and throws where it cannot.
+    fn told(&self, before: &Map<String, Value>) -> Vec<&[String]> {
+        let mut paths: Vec<&[String]> = self.steps.iter().map(|step| walkable(before, &step.path)).collect();
+        let mut seen = HashSet::new();
+        paths.retain(|path| seen.insert(*path));
+        paths.retain(|path| !(1..path.len()).any(|length| seen.contains(&path[..length])));
+        paths
+    }
+}
+
+/// The path up to the first value that is not an object.
+fn walkable<'a>(data: &Map<String, Value>, path: &'a [String]) -> &'a [String] {
+    let mut object = data;
+    for (at, key) in path.iter().enumerate() {
+        match object.get(key) {
+            Some(Value::Object(inner)) => object = inner,
+            Some(_) => return &path[..=at],
+            None => break,
+        }
+    }
+    path
 }
 
 impl Step {
