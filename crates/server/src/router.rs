@@ -283,7 +283,8 @@ impl State {
     fn take(&mut self, client: &ClientId, session: SessionId) -> Option<Arc<Session>> {
         let entry = self.clients.get_mut(client)?;
         let at = entry.sessions.iter().position(|known| known.identity.session == session)?;
-        let taken = entry.sessions.swap_remove(at);
+        // In order: an open that cannot tell sessions apart takes over the youngest.
+        let taken = entry.sessions.remove(at);
         if entry.sessions.is_empty() {
             self.clients.remove(client);
         }

@@ -1,0 +1,8 @@
+//! The gateway over real sockets: what a member gets, and when it comes back.
+#![expect(clippy::unwrap_used, reason = "a test says where it failed")]
+
+mod guest;
+mod overload;
+mod raw;
+mod resume;
+mod server;

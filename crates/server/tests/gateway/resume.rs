@@ -1,0 +1,183 @@
+//! Coming back: by token, after what time, and with which messages.
+
+use grandstand_protocol::{Code, Command, Event, Level, Open};
+
+use crate::{
+    guest::{Guest, message},
+    raw::{PING, PONG},
+    server::Server,
+};
+
+const SECOND: i64 = 1000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
+
+/// A host in a room with a guest that has a token.
+async fn host_and_guest(server: &Server) -> (Guest, Guest, grandstand_protocol::Token, grandstand_protocol::RoomId) {
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let (mut guest, token) = Guest::log_in(server.address, "guest").await;
+    guest.join(&room).await;
+    (host, guest, token, room)
+}
+
+/// Waits until the room has this many members, as the host sees it.
+async fn until_count(host: &mut Guest, room: &grandstand_protocol::RoomId, count: i32) {
+    for _ in 0..1000 {
+        if host.count(room).await == count {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the room never had {count} members");
+}
+
+#[tokio::test]
+async fn within_30_minutes_a_dropped_client_is_back_and_gets_high_of_the_gap() {
+    for (away, is_back) in [(29 * MINUTE + 50 * SECOND, true), (30 * MINUTE + 10 * SECOND, false)] {
+        let server = Server::start("").await;
+        let (mut host, guest, token, room) = host_and_guest(&server).await;
+        drop(guest);
+        until_count(&mut host, &room, 1).await;
+        host.say(&room, Level::Normal, "normal of the gap").await;
+        host.say(&room, Level::High, "first").await;
+        host.say(&room, Level::Low, "low of the gap").await;
+        host.say(&room, Level::High, "second").await;
+        server.clock.jump(away);
+
+        let mut guest = Guest::reopen(server.address, "guest", &token).await;
+        assert_eq!(host.count(&room).await, if is_back { 2 } else { 1 }, "after {away} ms");
+        if !is_back {
+            guest.join(&room).await;
+        }
+        host.say(&room, Level::Normal, "live").await;
+        let heard = guest.hear_until("live").await;
+        let expected: &[&str] = if is_back { &["first", "second", "live"] } else { &["live"] };
+        assert_eq!(heard, expected, "after {away} ms");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_expires_nothing() {
+    let server = Server::start("").await;
+    let (mut host, guest, token, room) = host_and_guest(&server).await;
+    drop(guest);
+    until_count(&mut host, &room, 1).await;
+    server.clock.jump(-24 * HOUR);
+    host.say(&room, Level::High, "meanwhile").await;
+    let mut guest = Guest::reopen(server.address, "guest", &token).await;
+    assert_eq!(guest.hear_until("meanwhile").await, ["meanwhile"]);
+}
+
+#[tokio::test]
+async fn what_was_not_confirmed_comes_again_and_what_was_does_not() {
+    for confirms in [true, false] {
+        let server = Server::start("").await;
+        let (mut host, mut guest, token, room) = host_and_guest(&server).await;
+        guest.confirms = false;
+        host.say(&room, Level::High, "one").await;
+        assert_eq!(guest.hear_until("one").await, ["one"]);
+        let (_, position) = loop {
+            let frame = guest.raw.next().await.expect("a ping behind the HIGH message");
+            if frame.0 == PING {
+                break frame;
+            }
+        };
+        if confirms {
+            guest.raw.send(PONG, &position).await;
+            // Answered commands are behind the pong, so it has been read.
+            guest.count(&room).await;
+        }
+        drop(guest);
+        until_count(&mut host, &room, 1).await;
+        host.say(&room, Level::High, "two").await;
+        let mut guest = Guest::reopen(server.address, "guest", &token).await;
+        let expected: &[&str] = if confirms { &["two"] } else { &["one", "two"] };
+        assert_eq!(guest.hear_until("two").await, expected, "confirmed: {confirms}");
+    }
+}
+
+#[tokio::test]
+async fn a_resume_while_the_old_socket_looks_alive_takes_over_with_unconfirmed_high() {
+    let server = Server::start("").await;
+    let (mut host, mut guest, token, room) = host_and_guest(&server).await;
+    guest.confirms = false;
+    host.say(&room, Level::High, "into a dead socket").await;
+    let mut back = Guest::reopen(server.address, "guest", &token).await;
+    assert_eq!(back.hear_until("into a dead socket").await, ["into a dead socket"]);
+    assert_eq!(host.count(&room).await, 2);
+    assert_eq!(guest.raw.close_code().await, 1000, "the old socket has nothing left to do");
+}
+
+#[tokio::test]
+async fn recalled_messages_of_the_gap_are_skipped_and_edited_ones_come_edited() {
+    use grandstand_protocol::{Body, Mentions, PatchRequest};
+    let server = Server::start("").await;
+    let (mut host, guest, token, room) = host_and_guest(&server).await;
+    drop(guest);
+    until_count(&mut host, &room, 1).await;
+    for (text, body) in [("recalled", None), ("wrong", Some(Body::Text("right".to_owned())))] {
+        let answer = host.ask(Command::Send(Box::new(message(&room, Level::High, text)))).await;
+        let Event::Accepted { message, timestamp } = answer else { panic!("accepted, not {answer:?}") };
+        let recall = body.is_none();
+        let patch =
+            PatchRequest { room: room.clone(), message, timestamp, recall, body, mentions: Mentions::default() };
+        let answer = host.ask(Command::Modify { patches: vec![patch] }).await;
+        assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
+    }
+    host.say(&room, Level::High, "last").await;
+    let mut guest = Guest::reopen(server.address, "guest", &token).await;
+    assert_eq!(guest.hear_until("last").await, ["right", "last"]);
+}
+
+#[tokio::test]
+async fn a_will_comes_after_the_grace_and_not_after_a_close() {
+    for closes in [false, true] {
+        let server = Server::start("[limits]\nwill_grace = \"10ms\"").await;
+        let (mut host, mut guest, _, room) = host_and_guest(&server).await;
+        let mut will = message(&room, Level::High, "farewell");
+        will.will = true;
+        let held = guest.ask(Command::Send(Box::new(will))).await;
+        assert!(matches!(held, Event::Accepted { .. }), "{held:?}");
+        if closes {
+            guest.ask(Command::Close).await;
+        }
+        drop(guest);
+        until_count(&mut host, &room, 1).await;
+        if !closes {
+            assert_eq!(host.hear_until("farewell").await, ["farewell"]);
+            continue;
+        }
+        // Longer than the grace: what would come has come.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        let (mut other, _) = Guest::log_in(server.address, "other").await;
+        other.say(&room, Level::Normal, "nothing else").await;
+        assert_eq!(host.hear_until("nothing else").await, ["nothing else"]);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_counts_for_old_net_only_and_a_forged_one_for_nobody() {
+    let server = Server::start("").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let mut net = Guest::connect_json(server.address, "net").await;
+    let token = net.open(Open { user_agent: Some("net-unity/1".into()), ..Open::default() }).await;
+    let room = net.create().await;
+    drop(net);
+    until_count(&mut host, &room, 0).await;
+    server.clock.jump(49 * HOUR);
+    let stale = Open { reopen: true, token: Some(token.text.clone()), ..Open::default() };
+    let forged = Open { token: Some(token.text.replace(|digit: char| digit.is_ascii_digit(), "x")), ..stale.clone() };
+
+    let mut net = Guest::connect_json(server.address, "net").await;
+    net.open(Open { user_agent: Some("net-unity/1".into()), ..stale.clone() }).await;
+    assert_eq!(net.count(&room).await, 0, "49 hours are too long for the room");
+    for (mut guest, open) in [
+        (Guest::connect(server.address, "net").await, stale),
+        (Guest::connect_json(server.address, "net").await, forged),
+    ] {
+        let answer = guest.ask(Command::Open(Box::new(open))).await;
+        let Event::Failed { fault } = answer else { panic!("a refusal, not {answer:?}") };
+        assert!(fault.is(Code::SessionTokenExpired), "{fault}");
+    }
+}

@@ -1,0 +1,51 @@
+//! A server in the test's own process, on a free port, with a clock that the test sets.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use grandstand::{
+    api,
+    apps::{App, Apps, AppsHandle},
+    clock::Clock,
+    config::Config,
+    gateway::{
+        admission::Admission,
+        listener::{self, Port},
+    },
+    node::Node,
+    store::SqliteStore,
+};
+use grandstand_room::clock::Millis;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+pub(crate) const APP: &str = "test-app";
+
+/// Runs until it is dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) node: Arc<Node>,
+    pub(crate) clock: Clock,
+    _accepting: JoinSet<()>,
+    _data: TempDir,
+}
+
+impl Server {
+    /// Starts with the given lines of configuration, and no client limits unless they say so.
+    pub(crate) async fn start(lines: &str) -> Self {
+        let limits = if lines.contains("[client_limits]") { "" } else { "[client_limits]\nenabled = false\n" };
+        let config = Arc::new(Config::from_toml(&format!("{lines}\n{limits}")).unwrap());
+        let data = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(data.path()).unwrap());
+        let clock = Clock::starting_at(Millis(1_800_000_000_000));
+        let apps = AppsHandle::new(Apps::new(vec![App::new(APP, "key", "master-key")]));
+        let node = Node::start(Arc::clone(&config), apps, store, clock.clone()).await.unwrap();
+        let service = api::router(Arc::clone(&node));
+        let admission = Admission::new(&config.limits);
+        let port = Arc::new(Port::public(Arc::clone(&node), service, None, admission));
+        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut accepting = JoinSet::new();
+        accepting.spawn(listener::accept(listener, port));
+        Self { address, node, clock, _accepting: accepting, _data: data }
+    }
+}
