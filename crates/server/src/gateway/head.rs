@@ -94,8 +94,9 @@ fn end_of_head(buffer: &[u8], seen: usize) -> Option<usize> {
     })
 }
 
-/// Longest wait for a peer to take an answer and close.
+/// Longest wait for a peer to take an answer and close, and most bytes of it that are read meanwhile.
 const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 256 * 1024;
 
 /// Answers without a library and closes. What the peer still sends is read for a moment: closing a socket with unread
 /// bytes resets the connection, and the answer may be lost with it.
@@ -112,9 +113,7 @@ pub async fn answer_and_close(
     let farewell = async {
         stream.write_all(answer.as_bytes()).await?;
         stream.shutdown().await?;
-        let mut ignored = [0; 4096];
-        while stream.read(&mut ignored).await? > 0 {}
-        std::io::Result::Ok(())
+        tokio::io::copy(&mut stream.take(LINGER_BYTES), &mut tokio::io::sink()).await
     };
     // Nothing is owed to a peer that is gone, or that never stops.
     let _ = timeout(LINGER, farewell).await;
