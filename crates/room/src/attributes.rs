@@ -148,7 +148,7 @@ impl Step {
     fn parse(key: String, value: Value) -> Result<Self, UpdateError> {
         let path = match path(&key) {
             Ok(path) => path,
-            Err(problem) => return Err(UpdateError::Key { key: key.chars().take(200).collect(), problem }),
+            Err(problem) => return Err(UpdateError::Key { key: excerpt(&key), problem }),
         };
         if is_deeper(&value, DEPTH) {
             return Err(UpdateError::BadValue { key, problem: "is nested more than 32 levels deep" });
@@ -165,7 +165,7 @@ impl Action {
         let operator = match object.get("__op") {
             None => return Ok(Self::Set(Value::Object(object))),
             Some(Value::String(operator)) => operator.clone(),
-            Some(other) => return Err(UpdateError::UnknownOperator(other.to_string())),
+            Some(other) => return Err(UpdateError::UnknownOperator(excerpt(&other.to_string()))),
         };
         let bad = |problem| UpdateError::BadValue { key: key.to_owned(), problem };
         let mut objects = || match object.get_mut("objects") {
@@ -182,7 +182,12 @@ impl Action {
                 Some(Value::Number(amount)) => Ok(Self::Increment(amount)),
                 _ => Err(bad("needs a number as amount")),
             },
-            _ => Err(UpdateError::UnknownOperator(operator)),
+            _ => Err(UpdateError::UnknownOperator(excerpt(&operator))),
         }
     }
+}
+
+/// A client's own words for an error: enough to recognize them.
+fn excerpt(text: &str) -> String {
+    text.chars().take(60).collect()
 }

@@ -152,7 +152,7 @@ impl Named {
             "m" | "mu" => Self::Constant(Value::Array(Vec::new())),
             _ => {
                 let path =
-                    attributes::path(name).map_err(|problem| QueryError::Key(name.to_owned(), problem))?;
+                    attributes::path(name).map_err(|problem| QueryError::Key(excerpt(name), problem))?;
                 Self::Stored(Field::Path(path))
             }
         })
@@ -342,7 +342,7 @@ fn scalar(value: &Value) -> Result<Scalar, QueryError> {
                 }
             },
             Some("GeoPoint") => return Err(QueryError::Geographic("GeoPoint".to_owned())),
-            Some(other) => return Err(QueryError::UnknownType(other.to_owned())),
+            Some(other) => return Err(QueryError::UnknownType(excerpt(other))),
             None => match object.keys().find(|key| key.starts_with('$')) {
                 Some(operator) => return Err(unknown(operator)),
                 None => Scalar::Json(bounded(value)?),
@@ -364,10 +364,15 @@ fn unknown(operator: &str) -> QueryError {
     const GEOGRAPHIC: [&str; 8] =
         ["$near", "$geo", "$within", "$maxDistance", "$minDistance", "$box", "$center", "$polygon"];
     if GEOGRAPHIC.iter().any(|prefix| operator.starts_with(prefix)) {
-        QueryError::Geographic(operator.to_owned())
+        QueryError::Geographic(excerpt(operator))
     } else {
-        QueryError::UnknownOperator(operator.chars().take(40).collect())
+        QueryError::UnknownOperator(excerpt(operator))
     }
+}
+
+/// A client's own words for an error: enough to recognize them.
+fn excerpt(text: &str) -> String {
+    text.chars().take(60).collect()
 }
 
 /// `And` in its simplest form.
