@@ -188,6 +188,6 @@ impl Action {
 }
 
 /// A client's own words for an error: enough to recognize them.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     text.chars().take(60).collect()
 }

@@ -151,8 +151,8 @@ impl Named {
             "conv_type" => Self::Constant(Value::from(2)),
             "m" | "mu" => Self::Constant(Value::Array(Vec::new())),
             _ => {
-                let path =
-                    attributes::path(name).map_err(|problem| QueryError::Key(excerpt(name), problem))?;
+                let path = attributes::path(name)
+                    .map_err(|problem| QueryError::Key(attributes::excerpt(name), problem))?;
                 Self::Stored(Field::Path(path))
             }
         })
@@ -342,7 +342,7 @@ fn scalar(value: &Value) -> Result<Scalar, QueryError> {
                 }
             },
             Some("GeoPoint") => return Err(QueryError::Geographic("GeoPoint".to_owned())),
-            Some(other) => return Err(QueryError::UnknownType(excerpt(other))),
+            Some(other) => return Err(QueryError::UnknownType(attributes::excerpt(other))),
             None => match object.keys().find(|key| key.starts_with('$')) {
                 Some(operator) => return Err(unknown(operator)),
                 None => Scalar::Json(bounded(value)?),
@@ -364,15 +364,10 @@ fn unknown(operator: &str) -> QueryError {
     const GEOGRAPHIC: [&str; 8] =
         ["$near", "$geo", "$within", "$maxDistance", "$minDistance", "$box", "$center", "$polygon"];
     if GEOGRAPHIC.iter().any(|prefix| operator.starts_with(prefix)) {
-        QueryError::Geographic(excerpt(operator))
+        QueryError::Geographic(attributes::excerpt(operator))
     } else {
-        QueryError::UnknownOperator(excerpt(operator))
+        QueryError::UnknownOperator(attributes::excerpt(operator))
     }
-}
-
-/// A client's own words for an error: enough to recognize them.
-fn excerpt(text: &str) -> String {
-    text.chars().take(60).collect()
 }
 
 /// `And` in its simplest form.
