@@ -1,0 +1,6 @@
+//! The client against the real server.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod flow;
+mod restart;
+mod server;
