@@ -1,0 +1,36 @@
+//! The example file of the documents holds every default, and is accepted.
+
+use std::path::Path;
+
+use grandstand::config::Config;
+
+fn example() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/grandstand.toml");
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn every_value_of_the_example_is_the_default() {
+    let app = "[[apps]]\nid = \"my-application\"\nkey = \"change-this-key\"\n\
+               master_key = \"change-this-master-key\"\nname = \"My application\"\n";
+    assert_eq!(Config::from_toml(&example()).unwrap(), Config::from_toml(app).unwrap());
+}
+
+/// What has no fixed default stands there as a comment, and must be right, too.
+#[test]
+fn what_is_commented_out_is_accepted() {
+    let uncommented: String = example()
+        .lines()
+        .map(|line| line.strip_prefix("# ").filter(|rest| is_toml(rest)).unwrap_or(line))
+        .map(|line| if line.starts_with("connections") { "connections = 500\n".to_owned() } else { format!("{line}\n") })
+        .collect();
+    let config = Config::from_toml(&uncommented).unwrap();
+    assert_eq!(config.limits.connections, 500);
+    assert_eq!(config.limits.sessionless_sockets, 5000);
+    assert_eq!(config.public_url.unwrap().authority, "chat.example.com");
+    assert_eq!(config.tls.unwrap().private_key, Path::new("key.pem"));
+}
+
+fn is_toml(line: &str) -> bool {
+    line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| !key.contains(' '))
+}
