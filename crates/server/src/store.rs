@@ -146,14 +146,14 @@ pub trait Store: Send + Sync + 'static {
         last: u64,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
-    /// HIGH messages after `start` and up to number `last`, ascending, recalled ones left out, edited ones as
-    /// edited; the newest `limit` of them.
+    /// What `member` missed: HIGH messages after `gap.0` and up to number `gap.1`, ascending; its own and recalled ones
+    /// left out, edited ones as edited; the newest `limit` of them.
     async fn gap(
         &self,
         app: &AppId,
         room: &RoomId,
-        start: GapStart,
-        last: u64,
+        gap: (GapStart, u64),
+        member: SessionId,
         limit: u32,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
@@ -197,7 +197,8 @@ pub trait Store: Send + Sync + 'static {
     async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError>;
 
     /// A session ended without a close: it may return to its room, and its wills wait. `confirmed` is the last
-    /// message number whose HIGH messages the client is known to have. Sessions without room and wills are not kept.
+    /// message number whose HIGH messages the client is known to have. Sessions without room and wills are not kept;
+    /// one that dropped before stays as it was.
     async fn drop_session(
         &self,
         app: &AppId,
@@ -207,9 +208,18 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<(), StoreError>;
 
     /// The session `from` returns as `claim.identity` (often the same): it gets the room, the wills and a higher
-    /// epoch. `claim.room` must still be the room of `from`; else `None` and nothing changes.
-    async fn resume(&self, from: SessionId, claim: Claim, now: Millis)
-    -> Result<Option<Resumed>, StoreError>;
+    /// epoch. With `keeps`, another login takes the place of `from`, which may still return: then its record and its
+    /// wills stay. `claim.room` must still be the room of `from`; else `None` and nothing changes.
+    async fn resume(
+        &self,
+        from: SessionId,
+        claim: Claim,
+        keeps: bool,
+        now: Millis,
+    ) -> Result<Option<Resumed>, StoreError>;
+
+    /// A dropped session is live again, but not in its room: it holds its wills, and has no room to return to.
+    async fn reattach(&self, app: &AppId, session: SessionId) -> Result<(), StoreError>;
 
     /// A session ended for good: its record and its wills go.
     async fn end_session(&self, app: &AppId, session: SessionId) -> Result<(), StoreError>;

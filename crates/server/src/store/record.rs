@@ -23,6 +23,8 @@ pub struct NewMessage {
     pub room: RoomId,
     pub id: MessageId,
     pub from: ClientId,
+    /// The sending session; `None` when the app's back end sends.
+    pub session: Option<SessionId>,
     pub level: Level,
     pub body: Body,
     pub mentions: Mentions,
@@ -59,6 +61,8 @@ pub struct StoredMessage {
     pub timestamp: Millis,
     /// The sender; an imported one may be longer than a client id.
     pub from: String,
+    /// The session that sent it: never gets it back. Unknown for imported messages.
+    pub session: Option<SessionId>,
     pub level: Level,
     pub body: Body,
     pub mentions: Mentions,

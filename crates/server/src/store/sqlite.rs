@@ -183,11 +183,11 @@ impl Store for SqliteStore {
         &self,
         app: &AppId,
         room: &RoomId,
-        start: GapStart,
-        last: u64,
+        gap: (GapStart, u64),
+        member: SessionId,
         limit: u32,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        self.read_room(app, room, move |connection, room| history::gap(connection, room, start, last, limit))
+        self.read_room(app, room, move |connection, room| history::gap(connection, room, gap, member, limit))
             .await
     }
 
@@ -262,9 +262,15 @@ impl Store for SqliteStore {
         &self,
         from: SessionId,
         claim: Claim,
+        keeps: bool,
         now: Millis,
     ) -> Result<Option<Resumed>, StoreError> {
-        self.writer.run(move |ledger| sessions::resume(ledger, from, &claim, now)).await
+        self.writer.run(move |ledger| sessions::resume(ledger, from, &claim, keeps, now)).await
+    }
+
+    async fn reattach(&self, app: &AppId, session: SessionId) -> Result<(), StoreError> {
+        let app = app.clone();
+        self.writer.run(move |ledger| sessions::reattach(ledger, &app, session)).await
     }
 
     async fn end_session(&self, app: &AppId, session: SessionId) -> Result<(), StoreError> {
@@ -345,3 +351,6 @@ async fn join(threads: Vec<JoinHandle<()>>) -> Result<(), StoreError> {
         _ => Err(StoreError::Failed("a thread of the store panicked".into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

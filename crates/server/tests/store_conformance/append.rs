@@ -160,7 +160,7 @@ pub(crate) async fn content_comes_back(place: &dyn Place) {
     for (n, (sent, stored)) in sent.iter().zip(everything(&store, &app(), "room").await).enumerate() {
         assert_eq!(stored.number, n as i64 + 1);
         assert_eq!((&stored.id, &stored.from, stored.timestamp), (&sent.id, &"sender".to_owned(), NOW));
-        assert_eq!((stored.level, &stored.body), (sent.level, &sent.body));
+        assert_eq!((stored.session, stored.level, &stored.body), (sent.session, sent.level, &sent.body));
         assert_eq!((&stored.mentions, stored.lctype), (&sent.mentions, sent.lctype));
         assert_eq!((stored.patched_at, stored.recalled), (None, false));
         assert_eq!(store.message(&app(), &room_id("room"), &sent.id).await.unwrap(), Some(stored));

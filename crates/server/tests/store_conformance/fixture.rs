@@ -60,6 +60,7 @@ pub(crate) fn message(room: &str, id: &str) -> NewMessage {
         room: room_id(room),
         id: MessageId::from(id),
         from: client("sender"),
+        session: Some(SessionId(77)),
         level: Level::Normal,
         body: Body::Text(format!("text of {id}")),
         mentions: Mentions::default(),
@@ -78,6 +79,7 @@ pub(crate) fn imported(id: &str, timestamp: Millis) -> StoredMessage {
         id: MessageId::from(id),
         timestamp,
         from: "someone else".to_owned(),
+        session: None,
         level: Level::Normal,
         body: Body::Text(format!("text of {id}")),
         mentions: Mentions::default(),
@@ -145,6 +147,6 @@ pub(crate) async fn places(store: &Arc<dyn Store>, name: &str) -> Vec<(u128, Opt
 }
 
 pub(crate) fn will(name: &str, session: u128, message: NewMessage) -> Will {
-    let message = NewMessage { from: client(name), ..message };
+    let message = NewMessage { from: client(name), session: Some(SessionId(session)), ..message };
     Will { identity: identity(name, session), node: node(), message, transient: false }
 }

@@ -47,7 +47,7 @@ macro_rules! whole_suite {
             history: pages_equal_the_model import_keeps_order_ids_and_places known_ids_are_left_alone
                 an_unknown_room_is_empty;
             gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_begin_at_a_time
-                gaps_leave_out_the_recalled;
+                gaps_leave_out_the_recalled gaps_leave_out_ones_own;
             modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may
                 patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;
             rooms: made_once_and_found changed_by_one_at_a_time changed_never_backwards a_refused_change_changes_nothing
@@ -55,7 +55,7 @@ macro_rules! whole_suite {
             query: equals_the_model looks_up_by_index counts pages_through;
             sessions: a_claim_moves_the_whole_client a_claim_can_move_one_session epochs_rise
                 racing_claims_end_in_one_room leaving_forgets dropped_ones_are_remembered resume_returns_the_gap
-                resume_needs_the_same_room resume_can_change_the_session ended_ones_are_forgotten
+                resume_needs_the_same_room resume_can_change_the_session resume_can_leave_a_record reattached_ones_have_no_room ended_ones_are_forgotten
                 recover_drops_what_a_crash_left recover_keeps_a_young_gap a_removed_room_holds_nobody;
             wills: wait_for_the_drop are_bounded follow_a_resume go_with_the_session survive_a_restart
                 skip_a_removed_room;

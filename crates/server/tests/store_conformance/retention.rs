@@ -117,10 +117,12 @@ pub(crate) async fn dropped_sessions_go(place: &dyn Place) {
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(30 * MINUTE)).await.sessions, 0);
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(30 * MINUTE + 1)).await.sessions, 1);
     assert_eq!(records(&store, "ann").await, []);
-    let back = store.resume(SessionId(1), claim("ann", 1, "room"), NOW.plus(31 * MINUTE)).await.unwrap();
+    let back =
+        store.resume(SessionId(1), claim("ann", 1, "room"), false, NOW.plus(31 * MINUTE)).await.unwrap();
     assert_eq!(back, None, "too late");
     assert_eq!(store.send_wills(&app(), SessionId(1), NOW).await.unwrap(), [], "its will is gone, too");
-    let back = store.resume(SessionId(2), claim("bob", 2, "room"), NOW.plus(30 * MINUTE)).await.unwrap();
+    let back =
+        store.resume(SessionId(2), claim("bob", 2, "room"), false, NOW.plus(30 * MINUTE)).await.unwrap();
     assert!(back.is_some(), "in time");
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(DAY)).await.sessions, 0, "the others are live");
     store.close().await.unwrap();

@@ -17,7 +17,7 @@ async fn drop_at(store: &Arc<dyn Store>, session: u128, confirmed: Option<u64>, 
 }
 
 async fn resume(store: &Arc<dyn Store>, session: u128, room: &str) -> Option<Resumed> {
-    store.resume(SessionId(session), claim("ann", session, room), NOW.plus(MINUTE)).await.unwrap()
+    store.resume(SessionId(session), claim("ann", session, room), false, NOW.plus(MINUTE)).await.unwrap()
 }
 
 pub(crate) async fn a_claim_moves_the_whole_client(place: &dyn Place) {
@@ -159,7 +159,7 @@ pub(crate) async fn resume_needs_the_same_room(place: &dyn Place) {
     let before = records(&store, "ann").await;
     assert_eq!(resume(&store, 1, "b").await, None);
     assert_eq!(resume(&store, 2, "a").await, None, "nobody knows that session");
-    let stranger = store.resume(SessionId(1), claim("bob", 5, "a"), NOW).await.unwrap();
+    let stranger = store.resume(SessionId(1), claim("bob", 5, "a"), false, NOW).await.unwrap();
     assert_eq!(stranger, None, "not another client's");
     assert_eq!(records(&store, "ann").await, before);
     assert_eq!(records(&store, "bob").await, []);
@@ -176,10 +176,48 @@ pub(crate) async fn resume_can_change_the_session(place: &dyn Place) {
     make_rooms(&store, &["a"]).await;
     enter(&store, "ann", 1, "a").await;
     drop_at(&store, 1, Some(0), NOW).await;
-    let resumed = store.resume(SessionId(1), claim("ann", 2, "a"), NOW).await.unwrap().unwrap();
+    let resumed = store.resume(SessionId(1), claim("ann", 2, "a"), false, NOW).await.unwrap().unwrap();
     assert_eq!(resumed.gap, GapStart::After(0));
     assert_eq!(places(&store, "ann").await, [(2, in_room("a"))]);
     assert_eq!(resume(&store, 1, "a").await, None, "only once");
+    store.close().await.unwrap();
+}
+
+/// The login that gives its room stays remembered, for its own return.
+pub(crate) async fn resume_can_leave_a_record(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["a"]).await;
+    enter(&store, "ann", 1, "a").await;
+    assert!(store.hold_will(will("ann", 1, message("a", "will")), 8, NOW).await.unwrap());
+    drop_at(&store, 1, Some(0), NOW).await;
+    let resumed = store.resume(SessionId(1), claim("ann", 2, "a"), true, NOW).await.unwrap().unwrap();
+    assert_eq!(resumed.gap, GapStart::After(0));
+    assert_eq!(places(&store, "ann").await, [(1, in_room("a")), (2, in_room("a"))]);
+    let dropped: Vec<_> = records(&store, "ann").await.iter().map(|record| record.dropped_at).collect();
+    assert_eq!(dropped, [Some(NOW), None]);
+    let sent = store.send_wills(&app(), SessionId(1), NOW).await.unwrap();
+    assert_eq!(sent.len(), 1, "its wills stayed with it");
+    assert!(resume(&store, 1, "a").await.is_some());
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn reattached_ones_have_no_room(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["a"]).await;
+    for (name, session) in [("ann", 1), ("bob", 2)] {
+        enter(&store, name, session, "a").await;
+        drop_at(&store, session, Some(0), NOW).await;
+    }
+    enter(&store, "ann", 1, "a").await;
+    assert!(store.hold_will(will("ann", 1, message("a", "will")), 8, NOW).await.unwrap());
+    drop_at(&store, 1, Some(0), NOW).await;
+    for session in [1, 2, 3] {
+        store.reattach(&app(), SessionId(session)).await.unwrap();
+    }
+    assert_eq!(places(&store, "ann").await, [(1, None)], "it holds its will");
+    assert_eq!(records(&store, "ann").await[0].dropped_at, None);
+    assert_eq!(store.send_wills(&app(), SessionId(1), NOW).await.unwrap(), [], "it is live");
+    assert_eq!(records(&store, "bob").await, [], "nothing is left to remember");
     store.close().await.unwrap();
 }
 
@@ -234,7 +272,7 @@ pub(crate) async fn recover_keeps_a_young_gap(place: &dyn Place) {
     drop_at(&store, 1, Some(0), NOW).await;
     // It returned, and the node died before the replay can have been confirmed.
     let returned = NOW.plus(10 * MINUTE);
-    store.resume(SessionId(1), claim("ann", 1, "a"), returned).await.unwrap().unwrap();
+    store.resume(SessionId(1), claim("ann", 1, "a"), false, returned).await.unwrap().unwrap();
     store.beat(&node(), returned.plus(SECOND)).await.unwrap();
     store.close().await.unwrap();
 
@@ -254,7 +292,7 @@ pub(crate) async fn a_removed_room_holds_nobody(place: &dyn Place) {
     assert_eq!(records(&store, "ann").await, []);
     assert!(!store.leave(&app(), SessionId(1), &room_id("a")).await.unwrap());
     make_rooms(&store, &["a"]).await;
-    let back = store.resume(SessionId(2), claim("bob", 2, "a"), NOW).await.unwrap();
+    let back = store.resume(SessionId(2), claim("bob", 2, "a"), false, NOW).await.unwrap();
     assert_eq!(back, None, "another room of the same id");
     assert_eq!(enter(&store, "ann", 1, "b").await.former, []);
     assert_eq!(places(&store, "ann").await, [(1, in_room("b"))]);

@@ -1,8 +1,8 @@
 //! Keys of session tokens, and tokens that no longer count.
 
 use grandstand::store::Revocation;
-use grandstand_protocol::{AppId, limits::TOKEN_SECONDS};
-use grandstand_room::session::SessionId;
+use grandstand_protocol::AppId;
+use grandstand_room::{session::SessionId, token::REVOCATIONS_KEPT};
 
 use crate::{Place, fixture::*};
 
@@ -21,7 +21,7 @@ pub(crate) async fn keys_are_made_once(place: &dyn Place) {
 }
 
 pub(crate) async fn revocations_last_as_long_as_tokens(place: &dyn Place) {
-    let life = i64::from(TOKEN_SECONDS) * SECOND;
+    let life = REVOCATIONS_KEPT;
     let store = place.open().await;
     let session = Revocation::Session { app: app(), session: SessionId(u128::MAX - 7) };
     let before = |name: &str, time| Revocation::Before { app: app(), client: client(name), time };

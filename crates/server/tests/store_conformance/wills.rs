@@ -69,7 +69,7 @@ pub(crate) async fn follow_a_resume(place: &dyn Place) {
     enter(&store, "ann", 1, "room").await;
     hold(&store, will("ann", 1, message("room", "will"))).await;
     drop_session(&store, 1).await;
-    store.resume(SessionId(1), claim("ann", 2, "room"), NOW).await.unwrap().unwrap();
+    store.resume(SessionId(1), claim("ann", 2, "room"), false, NOW).await.unwrap().unwrap();
     assert_eq!(send(&store, 1).await, []);
     assert_eq!(send(&store, 2).await, [], "it is live");
     drop_session(&store, 2).await;

@@ -2,6 +2,8 @@
 
 mod narrowing;
 
+use std::time::{Duration, Instant};
+
 use grandstand_protocol::AppId;
 use grandstand_room::{
     query::{Filter, RoomQuery},
@@ -18,6 +20,9 @@ use narrowing::{Narrowing, column};
 
 /// Rooms that one query looks at, at most: about half a second of one thread.
 const EXAMINED: usize = 100_000;
+
+/// How long one query may look: a hostile pattern takes milliseconds for each room.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Rooms that are held to be sorted by a key that is no column.
 const SORTED: usize = 10_000;
@@ -140,8 +145,12 @@ impl<'a> Scan<'a> {
         );
         let walked = connection.prepare_cached(&sql).and_then(|mut statement| {
             let mut rows = statement.query(params_from_iter(&self.narrowing.values))?;
+            let began = Instant::now();
             for _ in 0..EXAMINED {
                 let Some(row) = rows.next()? else { return Ok(true) };
+                if began.elapsed() > PATIENCE {
+                    return Ok(false);
+                }
                 let room = room(row)?;
                 if self.filter.matches(&room) && !visit(room) {
                     return Ok(true);

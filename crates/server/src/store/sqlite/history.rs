@@ -5,6 +5,7 @@ use grandstand_room::{
     clock::Millis,
     gap::GapStart,
     history::{Edge, HistoryQuery},
+    session::SessionId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -141,12 +142,12 @@ pub(super) fn range(
         .collect()
 }
 
-/// HIGH messages of a gap, from the newest back, until the gap's start or the limit.
+/// HIGH messages of a gap that `member` did not send, from the newest back, until the gap's start or the limit.
 pub(super) fn gap(
     connection: &Connection,
     room: i64,
-    start: GapStart,
-    last: u64,
+    (start, last): (GapStart, u64),
+    member: SessionId,
     limit: u32,
 ) -> rusqlite::Result<Vec<StoredMessage>> {
     let (after, since) = match start {
@@ -170,7 +171,7 @@ pub(super) fn gap(
         if high.timestamp < since {
             break;
         }
-        if !high.recalled {
+        if !high.recalled && high.session != Some(member) {
             found.push(high);
         }
     }

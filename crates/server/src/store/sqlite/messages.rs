@@ -8,6 +8,7 @@ use super::{
     history,
     ledger::{Ledger, RoomKey},
     row::{BodyColumn, mentions_column},
+    sessions::blob,
     sql_number,
 };
 use crate::store::{Appended, Edit, Imported, NewMessage, Patched, Stamp, StoredMessage};
@@ -87,8 +88,8 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO messages (room, timestamp, number, app, id, sender, level, lctype, mention_all, mentions,
-                                   recalled, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11)",
+                                   recalled, body, session)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12)",
         )?
         .execute(params![
             room,
@@ -102,6 +103,7 @@ fn insert(
             message.mentions.all,
             mentions_column(&message.mentions),
             BodyColumn(&message.body),
+            message.session.map(blob),
         ])
         .map(drop)
 }

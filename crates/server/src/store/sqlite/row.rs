@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use grandstand_protocol::{Body, Level, Mentions};
-use grandstand_room::clock::Millis;
+use grandstand_room::{clock::Millis, session::SessionId};
 use rusqlite::{
     Row, ToSql,
     types::{ToSqlOutput, Type, ValueRef},
@@ -13,7 +13,7 @@ use crate::store::StoredMessage;
 /// The columns of a message, in the order that [`message`] reads.
 macro_rules! message_columns {
     () => {
-        "number, id, timestamp, sender, level, body, mention_all, mentions, lctype, patched_at, recalled"
+        "number, id, timestamp, sender, level, body, mention_all, mentions, lctype, patched_at, recalled, session"
     };
 }
 pub(super) use message_columns;
@@ -30,6 +30,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         lctype: row.get(8)?,
         patched_at: time(row, 9)?,
         recalled: row.get(10)?,
+        session: row.get::<_, Option<[u8; 16]>>(11)?.map(|id| SessionId(u128::from_be_bytes(id))),
     })
 }
 

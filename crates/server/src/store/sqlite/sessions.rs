@@ -159,17 +159,19 @@ pub(super) fn drop_session(
             "UPDATE sessions SET dropped_at = ?3,
                  gap_after = coalesce(?4, gap_after),
                  gap_since = CASE WHEN ?4 IS NULL THEN gap_since END
-             WHERE app = ?1 AND session = ?2",
+             WHERE app = ?1 AND session = ?2 AND dropped_at IS NULL",
         )?
         .execute(params![app, blob(session), now.0, confirmed.map(sql_number)])?;
     forget_idle(&ledger.connection, app, &blob(session))
 }
 
-/// Moves the room and the wills of `from` to the session that returns. `None`: `from` is not in the claimed room.
+/// Gives the room of `from` to the session that returns, and unless `keeps` its wills and record, too. `None`: `from`
+/// is not in the claimed room.
 pub(super) fn resume(
     ledger: &mut Ledger,
     from: SessionId,
     claim: &Claim,
+    keeps: bool,
     now: Millis,
 ) -> rusqlite::Result<Option<Resumed>> {
     let Some(key) = ledger.key(&claim.app, &claim.room)? else { return Ok(None) };
@@ -186,7 +188,7 @@ pub(super) fn resume(
     let Some(gap) = gap else { return Ok(None) };
     let epoch = ledger.next_epoch()?;
     let connection = &ledger.connection;
-    if from != claim.identity.session {
+    if from != claim.identity.session && !keeps {
         connection
             .prepare_cached("UPDATE wills SET session = ?3 WHERE app = ?1 AND session = ?2")?
             .execute(params![key.0, blob(from), blob(claim.identity.session)])?;
@@ -196,6 +198,16 @@ pub(super) fn resume(
     }
     put(connection, claim, &Place { key: &key, row, epoch, gap }, now)?;
     Ok(Some(Resumed { epoch, head, gap }))
+}
+
+/// Notes that a dropped session is live again, in no room.
+pub(super) fn reattach(ledger: &mut Ledger, app: &AppId, session: SessionId) -> rusqlite::Result<()> {
+    let Some(app) = ledger.app(app)? else { return Ok(()) };
+    ledger
+        .connection
+        .prepare_cached("UPDATE sessions SET dropped_at = NULL, room = NULL WHERE app = ?1 AND session = ?2")?
+        .execute(params![app, blob(session)])?;
+    forget_idle(&ledger.connection, app, &blob(session))
 }
 
 /// Forgets a session and its wills.

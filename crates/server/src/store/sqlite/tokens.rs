@@ -1,7 +1,7 @@
 //! The keys of session tokens, and the tokens that no longer count.
 
-use grandstand_protocol::{AppId, ClientId, limits::TOKEN_SECONDS};
-use grandstand_room::clock::Millis;
+use grandstand_protocol::{AppId, ClientId};
+use grandstand_room::{clock::Millis, token::REVOCATIONS_KEPT};
 use rusqlite::{Connection, params};
 
 use super::{ledger::Ledger, sessions};
@@ -30,7 +30,7 @@ fn read_keys(connection: &Connection) -> rusqlite::Result<Vec<[u8; 32]>> {
 
 /// Keeps a revocation as long as a token lives that it concerns.
 pub(super) fn revoke(ledger: &mut Ledger, revocation: &Revocation, now: Millis) -> rusqlite::Result<()> {
-    let life = i64::from(TOKEN_SECONDS) * 1000;
+    let life = REVOCATIONS_KEPT;
     match revocation {
         Revocation::Session { app, session } => {
             let app = ledger.make_app(app)?;

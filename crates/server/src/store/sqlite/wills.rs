@@ -77,7 +77,7 @@ pub(super) fn send(
              FROM sessions s JOIN wills w ON w.app = s.app AND w.session = s.session
              WHERE s.app = ?1 AND s.session = ?2 AND s.dropped_at IS NOT NULL ORDER BY w.row",
         )?
-        .query_map(params![row, sessions::blob(session)], |row| will(row, app))?
+        .query_map(params![row, sessions::blob(session)], |row| will(row, app, session))?
         .collect::<Result<_, _>>()?;
     if held.is_empty() {
         return Ok(Vec::new());
@@ -113,12 +113,13 @@ fn send_one(
     })
 }
 
-fn will(row: &Row<'_>, app: &AppId) -> rusqlite::Result<(NewMessage, bool)> {
+fn will(row: &Row<'_>, app: &AppId, session: SessionId) -> rusqlite::Result<(NewMessage, bool)> {
     let message = NewMessage {
         app: app.clone(),
         room: RoomId::from(row.get::<_, String>(0)?),
         id: row.get::<_, String>(1)?.into(),
         from: sessions::client(row, 2)?,
+        session: Some(session),
         level: row::level(row, 3)?,
         body: row::body(row, 4)?,
         mentions: row::mentions(row, 5, 6)?,

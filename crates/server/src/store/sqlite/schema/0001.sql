@@ -48,6 +48,8 @@ CREATE TABLE messages (
     app         INTEGER NOT NULL,
     id          TEXT NOT NULL,
     sender      TEXT NOT NULL,
+    -- The sending session; null when there was none, or when it is not known.
+    session     BLOB,
     level       INTEGER NOT NULL,
     lctype      INTEGER,
     mention_all INTEGER NOT NULL,

@@ -1,0 +1,149 @@
+//! What happens when the disk fails: below the trait, because only here a failure can be made.
+
+use grandstand_protocol::{Body, Level, Mentions};
+use rusqlite::ffi;
+use serde_json::Map;
+
+use super::*;
+
+const NOW: Millis = Millis(1_790_000_000_000);
+
+fn app() -> AppId {
+    AppId::from("app")
+}
+
+fn message(id: &str) -> NewMessage {
+    NewMessage {
+        app: app(),
+        room: RoomId::from("room"),
+        id: MessageId::from(id),
+        from: ClientId::new("sender").unwrap(),
+        session: None,
+        level: Level::Normal,
+        body: Body::Text("x".repeat(4000)),
+        mentions: Mentions::default(),
+        lctype: None,
+        dedupe: None,
+    }
+}
+
+async fn with_room(folder: &Path) -> SqliteStore {
+    let store = SqliteStore::open(folder).unwrap();
+    let (creator, data) = (String::new(), Map::new());
+    let room = Room {
+        id: RoomId::from("room"),
+        creator,
+        data,
+        created_at: NOW,
+        updated_at: NOW,
+        last_message_at: None,
+    };
+    store.create_room(&app(), room).await.unwrap();
+    store
+}
+
+async fn number(store: &SqliteStore, id: &str) -> u64 {
+    match store.append(message(id), NOW).await.unwrap() {
+        Appended::Stored(stamp) => stamp.number,
+        Appended::Duplicate { .. } => panic!("{id} was there"),
+    }
+}
+
+/// How many pages the database may have, as a disk of that size would let it.
+async fn set_pages(store: &SqliteStore, pages: i64) {
+    let set = move |ledger: &mut Ledger| {
+        ledger
+            .connection
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |row| row.get::<_, i64>(0))
+    };
+    store.writer.run(set).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_heals() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_room(folder.path()).await;
+    // SQLite takes a smaller limit than there are pages for "no more".
+    set_pages(&store, 1).await;
+    let mut stored = 0;
+    let refused = loop {
+        match store.append(message(&format!("{stored}")), NOW).await {
+            Ok(_) => stored += 1,
+            Err(error) => break error,
+        }
+        assert!(stored < 100, "the disk is never full");
+    };
+    assert!(matches!(refused, AppendError::Store(StoreError::Full)), "{refused:?}");
+    let range = store.range(&app(), &RoomId::from("room"), 1, 1000).await.unwrap();
+    assert_eq!(range.len(), stored, "reads go on, and what was refused is not there");
+
+    set_pages(&store, 1_000_000).await;
+    assert_eq!(number(&store, "after").await, stored as u64 + 1, "without a restart, without a gap");
+    store.close().await.unwrap();
+}
+
+/// What SQLite answers when fsync fails.
+fn fsync_failed() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_IOERR_FSYNC), None)
+}
+
+#[tokio::test]
+async fn a_failed_disk_acknowledges_nothing_and_the_file_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_room(folder.path()).await;
+    assert_eq!(number(&store, "before").await, 1);
+    let marker = "CREATE TEMP TABLE of_this_connection (a)";
+    store.writer.run(move |ledger| ledger.connection.execute_batch(marker)).await.unwrap();
+
+    let attempt = store.writer.run(|ledger| {
+        messages::append(ledger, &message("lost"), NOW)?;
+        Err::<(), _>(fsync_failed())
+    });
+    let refused = attempt.await;
+    assert!(matches!(refused, Err(StoreError::Failed(_))), "{refused:?}");
+    assert_eq!(store.message(&app(), &RoomId::from("room"), &MessageId::from("lost")).await.unwrap(), None);
+    assert_eq!(number(&store, "after").await, 2, "the number was not used up");
+    let same =
+        store.writer.run(|ledger| ledger.connection.execute_batch("SELECT * FROM of_this_connection")).await;
+    assert!(same.is_err(), "it is a new connection");
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_in_one_write_harms_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_room(folder.path()).await;
+    let (panicked, first, second) = tokio::join!(
+        store.writer.run(|_| -> rusqlite::Result<()> { panic!("on purpose") }),
+        store.append(message("first"), NOW),
+        store.append(message("second"), NOW),
+    );
+    assert!(panicked.is_err());
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    assert_eq!(number(&store, "third").await, 3);
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn history_is_read_along_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_room(folder.path()).await;
+    let plan = store
+        .read(|connection| {
+            let sql = "EXPLAIN QUERY PLAN SELECT body FROM messages WHERE room = ?1
+                       AND (timestamp, number) >= (?2, ?3) AND (timestamp, number) <= (?4, ?5)
+                       ORDER BY timestamp DESC, number DESC LIMIT 100";
+            let mut statement = connection.prepare(sql)?;
+            let rows = statement.query_map([1, 2, 3, 4, 5], |row| row.get::<_, String>(3))?;
+            rows.collect::<Result<Vec<_>, _>>()
+        })
+        .await
+        .unwrap();
+    assert_eq!(
+        plan,
+        [
+            "SEARCH messages USING PRIMARY KEY (room=? AND (timestamp,number)>(?,?) AND (timestamp,number)<(?,?))"
+        ]
+    );
+    store.close().await.unwrap();
+}
