@@ -10,15 +10,11 @@ mod running;
 #[path = "program/tls.rs"]
 mod tls;
 
-use std::{
-    fs,
-    io::Write,
-    net::TcpListener,
-    path::Path,
-    process::Command,
-};
+use std::{fs, io::Write, net::TcpListener, path::Path, process::Command};
 
-use running::{Running, body, close_code, command, program, read_head, request, run, status, upgrade_request, value};
+use running::{
+    Running, body, close_code, command, program, read_head, request, run, status, upgrade_request, value,
+};
 use serde_json::{Value, json};
 
 fn folder() -> tempfile::TempDir {
@@ -65,7 +61,8 @@ fn the_development_app_is_kept_for_the_next_start() {
 #[test]
 fn http_answers_what_sdks_ask() {
     let folder = folder();
-    let server = Running::start_command(command(folder.path()).args(["--app", "the-app-id:the-key:the-master"]));
+    let server =
+        Running::start_command(command(folder.path()).args(["--app", "the-app-id:the-key:the-master"]));
     let json = |answer: String| serde_json::from_str::<Value>(body(&answer)).unwrap();
     for path in ["/healthz", "/readyz"] {
         assert_eq!(body(&server.get(path, &[])), "ok");
@@ -192,11 +189,15 @@ fn mistakes_in_the_configuration_are_named_with_their_place() {
 #[test]
 fn too_few_files_for_the_connections_are_refused() {
     let folder = folder();
-    let script = format!("ulimit -n 1024 && exec {} config check /dev/null", env!("CARGO_BIN_EXE_grandstand"));
+    let script =
+        format!("ulimit -n 1024 && exec {} config check /dev/null", env!("CARGO_BIN_EXE_grandstand"));
     let mut check = Command::new("sh");
     check.args(["-c", &script]).env("GRANDSTAND_LIMITS__CONNECTIONS", "15000").current_dir(folder.path());
     let message = refusal(&mut check, 2);
-    assert!(message.contains("limits.connections = 15000") && message.contains("ulimit -n 15256"), "{message}");
+    assert!(
+        message.contains("limits.connections = 15000") && message.contains("ulimit -n 15256"),
+        "{message}"
+    );
     check.env("GRANDSTAND_LIMITS__CONNECTIONS", "700");
     assert!(run(&mut check).status.success());
 }

@@ -27,9 +27,8 @@ pub(super) fn parse(
         let mut last_problem = String::new();
         let accepted = readings(value).into_iter().find_map(|reading| {
             let mut attempt = table.clone();
-            let result = put(&mut attempt, &path, reading).and_then(|()| {
-                Written::deserialize(attempt.clone()).map_err(|error| error.message().to_owned())
-            });
+            let result = put(&mut attempt, &path, reading)
+                .and_then(|()| Written::deserialize(attempt.clone()).map_err(|error| plainly(&error)));
             result.map(|written| (attempt, written)).map_err(|problem| last_problem = problem).ok()
         });
         (table, written) = accepted.ok_or_else(|| refuse(last_problem))?;
@@ -95,7 +94,7 @@ fn put_item(items: &mut Vec<Value>, path: &[String], value: Value) -> Result<(),
 /// A TOML error as `file:line:column: what`, followed by the line itself: serde names unknown keys, but of a bad
 /// value only the line shows the key.
 fn malformed(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
-    let problem = error.message().replace("unknown field", "unknown key");
+    let problem = plainly(error);
     let Some(span) = error.span() else {
         return ConfigError::Malformed { place: file.to_owned(), problem };
     };
@@ -108,4 +107,9 @@ fn malformed(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
         place: format!("{file}:{line}:{column}"),
         problem: format!("{problem}\n    {shown}"),
     }
+}
+
+/// serde's words, with ours for what it calls a field.
+fn plainly(error: &toml::de::Error) -> String {
+    error.message().replace("unknown field", "unknown key")
 }

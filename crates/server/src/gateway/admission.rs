@@ -238,10 +238,10 @@ impl Floor {
 impl Counts {
     /// Enters the sockets without a session, after the oldest went if there are too many.
     fn wait(&mut self, floor: &Floor, address: Option<Address>, displaced: Arc<Notify>) -> Ticket {
-        if self.sessionless.len() >= floor.sessionless {
-            if let Some((&oldest, _)) = self.sessionless.first_key_value() {
-                self.displace(oldest);
-            }
+        if self.sessionless.len() >= floor.sessionless
+            && let Some((&oldest, _)) = self.sessionless.first_key_value()
+        {
+            self.displace(oldest);
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;

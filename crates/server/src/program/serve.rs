@@ -8,7 +8,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{
     announcement::{self, Addresses},
@@ -21,7 +21,7 @@ use crate::{
     api,
     apps::{Apps, AppsHandle},
     clock::Clock,
-    config::{Config, Sources},
+    config::{Config, Sources, file_limit},
     gateway::{
         admission::Admission,
         listener::{self, Port},
@@ -74,6 +74,7 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
     accepting.spawn(listener::accept(listener, Arc::clone(&port)));
     accepting.spawn(listener::accept(admin_listener, admin_port));
     announce(&reload, &addresses)?;
+    warn_of_few_files(&config);
     info!(bind = %addresses.public, admin = %addresses.admin, data = %config.data.display(),
         connections = config.limits.connections, "ready");
 
@@ -81,6 +82,16 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
     tokio::select! {
         result = shutdown::run(&port, &node) => Ok(result?),
         () = signals.stop() => Err(Failure::Interrupted),
+    }
+}
+
+/// Below this many, an operator should know why.
+const FEW_CONNECTIONS: usize = 1000;
+
+fn warn_of_few_files(config: &Config) {
+    let connections = config.limits.connections;
+    if connections < FEW_CONNECTIONS && file_limit() < 2 * FEW_CONNECTIONS {
+        warn!(connections, "few connections are possible: this process may open {} files only", file_limit());
     }
 }
 

@@ -191,7 +191,8 @@ fn the_oldest_socket_without_a_session_makes_room() {
 /// Sets how many files a running process may open.
 fn allow_files(server: &Running, soft: usize) {
     let pid = server.pid().to_string();
-    let status = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={soft}:")]).status().unwrap();
+    let status =
+        Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={soft}:")]).status().unwrap();
     assert!(status.success());
 }
 

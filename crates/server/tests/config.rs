@@ -1,0 +1,208 @@
+//! The configuration: defaults, what overrides what, and every mistake named.
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
+
+use std::{fs, time::Duration};
+
+use grandstand::{
+    apps::App,
+    config::{Config, Flags, Sources},
+};
+use grandstand_room::switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate};
+
+const FILES: usize = 20_000;
+
+/// Loads a file of this text with these variables.
+fn load(text: &str, environment: &[(&str, &str)], flags: Flags) -> Result<Config, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("grandstand.toml");
+    fs::write(&file, text).unwrap();
+    let environment =
+        environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let sources = Sources { file: Some(file), environment, flags, file_limit: FILES };
+    let folder = format!("{}/", folder.path().display());
+    Config::load(&sources).map_err(|error| error.to_string().replace(&folder, ""))
+}
+
+fn from_text(text: &str) -> Result<Config, String> {
+    load(text, &[], Flags::default())
+}
+
+fn app(more: &str) -> String {
+    format!("[[apps]]\nid = \"the-app-id\"\nkey = \"the-key\"\nmaster_key = \"the-master\"\n{more}\n")
+}
+
+#[test]
+fn nothing_has_to_be_configured() {
+    let config = from_text("").unwrap();
+    assert_eq!(config.bind.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.admin_bind.to_string(), "127.0.0.1:8081");
+    assert_eq!(config.limits.connections, FILES - 256);
+    assert_eq!(config.limits.sessionless_sockets, FILES / 4);
+    assert_eq!(config.limits.read_timeout, Duration::from_secs(400));
+    assert_eq!(config.limits.frame, 64 * 1024);
+    assert_eq!(config.client_limits.unwrap().send, 60);
+    assert_eq!(config.retention.messages, Duration::from_secs(180 * 86_400));
+    assert!(config.tls.is_none() && config.public_url.is_none() && config.apps.is_empty());
+}
+
+#[test]
+fn durations_and_sizes_are_written_as_people_write_them() {
+    for (text, expected) in
+        [("\"500ms\"", 500), ("\"10s\"", 10_000), ("\"2m\"", 120_000), ("\"1h 30m\"", 5_400_000)]
+    {
+        let config = from_text(&format!("[limits]\nread_timeout = {text}\n")).unwrap();
+        assert_eq!(config.limits.read_timeout, Duration::from_millis(expected), "{text}");
+    }
+    for (text, expected) in
+        [("\"64KiB\"", 65_536), ("\"1MiB\"", 1_048_576), ("\"64 KB\"", 64_000), ("70000", 70_000)]
+    {
+        let config = from_text(&format!("[limits]\nframe = {text}\n")).unwrap();
+        assert_eq!(config.limits.frame, expected, "{text}");
+    }
+    assert_eq!(from_text("[limits]\nwill_grace = \"0s\"").unwrap().limits.will_grace, Duration::ZERO);
+}
+
+#[test]
+fn every_switch_of_an_app_arrives() {
+    let text = app("name = \"The App\"\ndemo = true\nsend = \"members\"\nhistory = \"members\"\n\
+        rejoin = \"resume-only\"\none_room_per = \"session\"\ncount = \"sessions\"\nroom_update = \"back-end\"\n\
+        own_sessions = \"exclude\"\nedit = false\nrecall = false\nclient_limits = false\n\
+        allowed_origins = [\"https://Chat.Example.com/\"]");
+    let config = from_text(&text).unwrap();
+    let app = &config.apps[0];
+    assert_eq!(app.id.as_str(), "the-app-id");
+    assert!(app.key.matches("the-key") && app.master_key.matches("the-master"));
+    assert!(app.demo && app.name.as_deref() == Some("The App"));
+    assert_eq!((app.switches.send, app.switches.history), (Audience::Members, Audience::Members));
+    assert_eq!((app.switches.rejoin, app.switches.one_room_per), (Rejoin::ResumeOnly, OneRoomPer::Session));
+    assert_eq!((app.switches.count, app.switches.room_update), (Counted::Sessions, RoomUpdate::BackEnd));
+    assert_eq!(app.switches.own_sessions, OwnSessions::Exclude);
+    assert!(!app.switches.edit && !app.switches.recall && !app.switches.client_limits);
+    assert!(
+        app.allows_origin(Some("https://chat.example.com"))
+            && !app.allows_origin(Some("https://example.com"))
+    );
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_flags_over_both() {
+    let text = format!("[server]\nbind = \"127.0.0.1:1\"\nlog = \"warn\"\n{}", app(""));
+    let environment = [
+        ("GRANDSTAND_SERVER__BIND", "127.0.0.1:2"),
+        ("GRANDSTAND_SERVER__LOG", "debug"),
+        ("GRANDSTAND_SERVER__TRUSTED_PROXIES", "[\"10.0.0.0/8\", \"fd00::/8\"]"),
+        ("GRANDSTAND_LIMITS__CONNECTIONS", "7"),
+        ("GRANDSTAND_LIMITS__DRAIN", "1s"),
+        ("GRANDSTAND_CLIENT_LIMITS__ENABLED", "false"),
+        ("GRANDSTAND_TLS", "not ours: no key of a section"),
+        ("GRANDSTAND_BIN", "not ours either"),
+        ("GRANDSTAND_APPS__0__MASTER_KEY", "12345678"),
+        ("GRANDSTAND_APPS__1__ID", "another-app"),
+        ("GRANDSTAND_APPS__1__KEY", "another-key"),
+        ("GRANDSTAND_APPS__1__MASTER_KEY", "another-master"),
+    ];
+    let config = load(&text, &environment, Flags::default()).unwrap();
+    assert_eq!((config.bind.port(), config.log.as_str()), (2, "debug"));
+    assert_eq!(config.trusted_proxies.len(), 2);
+    assert_eq!((config.limits.connections, config.limits.drain), (7, Duration::from_secs(1)));
+    assert!(config.client_limits.is_none());
+    assert!(config.apps[0].master_key.matches("12345678"), "digits are text where text is wanted");
+    assert_eq!(config.apps[1].id.as_str(), "another-app");
+
+    let flags = Flags {
+        bind: Some("127.0.0.1:3".parse().unwrap()),
+        client_limits: Some(true),
+        log: Some("trace".to_owned()),
+        data: Some("elsewhere".into()),
+        apps: vec![App::new("by-flag", "k", "m")],
+        ..Flags::default()
+    };
+    let config = load(&text, &environment, flags).unwrap();
+    assert_eq!((config.bind.port(), config.log.as_str()), (3, "trace"));
+    assert!(config.client_limits.is_some() && config.data.ends_with("elsewhere"));
+    assert_eq!(config.apps.len(), 3);
+}
+
+#[test]
+fn mistakes_name_the_key_and_its_place() {
+    for (text, expected) in [
+        ("[server]\nbindd = 1\n", &["grandstand.toml:2:1: unknown key `bindd`", "`admin_bind`"][..]),
+        ("[servers]\n", &["grandstand.toml:1:2: unknown key `servers`"]),
+        ("[limits]\n\n  frame = \"big\"\n", &["grandstand.toml:3:11: \"big\" is no size", "frame = \"big\""]),
+        ("[limits]\nresume = \"30\"\n", &["grandstand.toml:2:10: \"30\" is no duration"]),
+        ("[limits]\nresume = 30\n", &["grandstand.toml:2:10:", "resume = 30"]),
+        ("[server]\nbind = \"here\"\n", &["grandstand.toml:2:8:", "bind = \"here\""]),
+        ("[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n", &["grandstand.toml:2:", "10.0.0.0/33"]),
+        ("[tls]\ncertificate = \"a\"\n", &["grandstand.toml:1:", "private_key"]),
+        ("[[apps]]\nid = 7\n", &["grandstand.toml:2:6:", "id = 7"]),
+        ("[[apps]]\nsend = \"everyone\"\n", &["grandstand.toml:2:8:", "everyone", "`anyone`"]),
+        ("[server\n", &["grandstand.toml:1:8"]),
+    ] {
+        let error = from_text(text).unwrap_err();
+        for part in expected {
+            assert!(error.contains(part), "{text:?}: {error}");
+        }
+    }
+}
+
+#[test]
+fn values_that_make_no_sense_are_refused_in_words() {
+    let two = app("") + &app("");
+    let demos = app("demo = true") + &app("demo = true").replace("the-app-id", "other-app");
+    for (text, expected) in [
+        ("[server]\nadmin_bind = \"127.0.0.1:8080\"", "need a port each"),
+        ("[server]\nproxy_protocol = true", "server.trusted_proxies is empty"),
+        ("[server]\nlog = \"info=loud\"", "server.log"),
+        ("[server]\npublic_url = \"chat.example.com\"", "server.public_url"),
+        ("[server]\npublic_url = \"https://chat.example.com/im\"", "a scheme and a host only"),
+        ("[server]\npublic_url = \"ftp://chat.example.com\"", "no http:// or https:// URL"),
+        ("[limits]\nconnections = 19800", "needs 20056 open files, but this process may open 20000"),
+        ("[limits]\nframe = 1000", "limits.message (5120) is larger than limits.frame (1000)"),
+        ("[limits]\nfragments = 0", "limits.fragments is 0"),
+        ("[limits]\nupgrade_timeout = \"0s\"", "limits.upgrade_timeout is 0"),
+        ("[client_limits]\nsend = 0", "client_limits.send is 0"),
+        ("[retention]\nmessages = \"10m\"", "retention.messages is shorter than limits.resume"),
+        (two.as_str(), "app 2 (\"the-app-id\"): another app has this id"),
+        (demos.as_str(), "demo is on for the-app-id and other-app"),
+        ("[[apps]]\nid = \"the-app-id\"\nkey = \"k\"", "app 1 (\"the-app-id\") has no master_key"),
+        ("[[apps]]\nid = \"a b\"\nkey = \"k\"\nmaster_key = \"m\"", "id must not contain spaces"),
+        ("[[apps]]\nid = \"a\"\nkey = \"k,master\"\nmaster_key = \"m\"", "key must not contain"),
+        ("[[apps]]\nid = \"a\"\nkey = \"same\"\nmaster_key = \"same\"", "key and master_key are the same"),
+        (app("allowed_origins = [\"example.com\"]").as_str(), "is no origin such as"),
+    ] {
+        let error = from_text(text).unwrap_err();
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let error = from_text("[server]\nproxy_protocol = true\n[limits]\nfragments = 0\n").unwrap_err();
+    assert_eq!(error.lines().count(), 2, "{error}");
+}
+
+#[test]
+fn variables_that_mean_nothing_are_refused_by_name() {
+    for (name, value, expected) in [
+        ("GRANDSTAND_SERVER__BINDD", "127.0.0.1:1", "unknown key `bindd`"),
+        ("GRANDSTAND_SERVERS__BIND", "127.0.0.1:1", "unknown key `servers`"),
+        ("GRANDSTAND_SERVER_BIND", "127.0.0.1:1", "two underscores"),
+        ("GRANDSTAND_CLIENT_LIMITS_SEND", "5", "two underscores"),
+        ("GRANDSTAND_SERVER__", "x", "two underscores"),
+        ("GRANDSTAND_SERVER__BIND__PORT", "x", "no section"),
+        ("GRANDSTAND_SERVER__BIND", "8080", "invalid"),
+        ("GRANDSTAND_LIMITS__RESUME", "soon", "\"soon\" is no duration"),
+        ("GRANDSTAND_APPS__3__ID", "an-app", "entry 3 comes before entry 0"),
+        ("GRANDSTAND_APPS__FIRST__ID", "an-app", ""),
+    ] {
+        let error = load("[server]\nbind = \"127.0.0.1:1\"", &[(name, value)], Flags::default()).unwrap_err();
+        assert!(error.starts_with(&format!("{name}: ")) && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let sources = Sources { file: Some("nowhere.toml".into()), file_limit: FILES, ..Sources::default() };
+    let error = Config::load(&sources).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the configuration nowhere.toml:"), "{error}");
+}
