@@ -6,11 +6,15 @@ use super::{Finding, Repository};
 
 const WRITTEN: &str = "crates/server/src/config/written.rs";
 const DOCUMENTS: [&str; 2] = ["docs/configuration.md", "docs/configuration.zh-CN.md"];
+const EXAMPLE: &str = "docs/grandstand.toml";
+
+/// Section and key of each entry of a file, with the index of its line.
+type Reader = for<'a> fn(&'a str) -> Vec<(usize, Key<'a>)>;
 
 /// Section and key, such as `limits` and `frame`.
 type Key<'a> = (&'a str, &'a str);
 
-/// Compares the structs of `written.rs` with the tables of the documents, both ways.
+/// Compares the structs of `written.rs` with the tables of the documents and with the example file, both ways.
 pub(super) fn every_key_is_documented(repository: &Repository) -> Vec<Finding> {
     let Some(source) = repository.text(WRITTEN) else {
         return vec![Finding::file(WRITTEN, "is missing; xtask/src/tidy/configuration.rs reads it")];
@@ -19,19 +23,26 @@ pub(super) fn every_key_is_documented(repository: &Repository) -> Vec<Finding> {
     if keys.is_empty() {
         return vec![Finding::file(WRITTEN, "no key found; has the form changed?")];
     }
-    DOCUMENTS.iter().flat_map(|document| compare(repository, document, &keys)).collect()
+    let files = DOCUMENTS.map(|document| (document, rows_of_tables as Reader)).into_iter();
+    let files = files.chain([(EXAMPLE, keys_of_toml as Reader)]);
+    files.flat_map(|(file, entries)| compare(repository, file, entries, &keys)).collect()
 }
 
-fn compare(repository: &Repository, document: &str, keys: &BTreeSet<(String, &str)>) -> Vec<Finding> {
+fn compare(
+    repository: &Repository,
+    document: &str,
+    entries: Reader,
+    keys: &BTreeSet<(String, &str)>,
+) -> Vec<Finding> {
     let Some(text) = repository.text(document) else {
         return vec![Finding::file(document, "is missing")];
     };
-    let rows = rows_of_tables(text);
+    let rows = entries(text);
     let keys: BTreeSet<Key> = keys.iter().map(|(section, key)| (section.as_str(), *key)).collect();
     let documented: BTreeSet<Key> = rows.iter().map(|(_, row)| *row).collect();
     let missing = keys.difference(&documented);
     let missing =
-        missing.map(|(section, key)| Finding::file(document, format!("[{section}] {key} is not explained")));
+        missing.map(|(section, key)| Finding::file(document, format!("[{section}] {key} is missing")));
     let gone = rows.iter().filter(|(_, row)| !keys.contains(row));
     let gone = gone
         .map(|(line, (section, key))| Finding::line(document, *line, format!("no key [{section}] {key}")));
@@ -85,6 +96,21 @@ fn rows_of_tables(text: &str) -> Vec<(usize, Key<'_>)> {
     rows
 }
 
+/// Keys of a TOML file, also those that are commented out.
+fn keys_of_toml(text: &str) -> Vec<(usize, Key<'_>)> {
+    let mut keys = Vec::new();
+    let mut section = None;
+    for (index, line) in text.lines().enumerate() {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if line.starts_with('[') {
+            section = Some(line.trim_matches(['[', ']']));
+        } else if let (Some(section), Some((key, _))) = (section, line.split_once(" = ")) {
+            keys.push((index, (section, key)));
+        }
+    }
+    keys
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,9 +122,16 @@ mod tests {
     const COMPLETE: &str =
         "# Keys\n## `[client_limits]`\n| `send` | `60` |\n| `other` | `30` |\n## `[[apps]]`\n| `id` | |\n";
 
-    fn check(english: &str, expected: &[&str]) {
-        let files = [(WRITTEN, SOURCE), (DOCUMENTS[0], english), (DOCUMENTS[1], COMPLETE)];
+    const EXAMPLE_FILE: &str = "[client_limits]\nsend = 60\n# other = 30\n\n[[apps]]\nid = \"\"\n";
+
+    fn check_files(english: &str, example: &str, expected: &[&str]) {
+        let files =
+            [(WRITTEN, SOURCE), (DOCUMENTS[0], english), (DOCUMENTS[1], COMPLETE), (EXAMPLE, example)];
         assert_eq!(findings(every_key_is_documented, &files), expected);
+    }
+
+    fn check(english: &str, expected: &[&str]) {
+        check_files(english, EXAMPLE_FILE, expected);
     }
 
     #[test]
@@ -106,7 +139,7 @@ mod tests {
         check(COMPLETE, &[]);
         check(
             "## `[client_limits]`\n| `send` |\n## `[[apps]]`\n| `id` |\n",
-            &["docs/configuration.md: [client_limits] other is not explained"],
+            &["docs/configuration.md: [client_limits] other is missing"],
         );
     }
 
@@ -117,8 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn the_example_holds_every_key() {
+        let less = EXAMPLE_FILE.replace("# other = 30\n", "");
+        check_files(COMPLETE, &less, &["docs/grandstand.toml: [client_limits] other is missing"]);
+        let more = EXAMPLE_FILE.replace("other", "others");
+        let expected = [
+            "docs/grandstand.toml: [client_limits] other is missing",
+            "docs/grandstand.toml:3: no key [client_limits] others",
+        ];
+        check_files(COMPLETE, &more, &expected);
+    }
+
+    #[test]
     fn a_missing_document_is_told() {
-        let files = [(WRITTEN, SOURCE), (DOCUMENTS[0], COMPLETE)];
+        let files = [(WRITTEN, SOURCE), (DOCUMENTS[0], COMPLETE), (EXAMPLE, EXAMPLE_FILE)];
         assert_eq!(findings(every_key_is_documented, &files), ["docs/configuration.zh-CN.md: is missing"]);
     }
 }
