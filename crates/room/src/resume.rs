@@ -17,6 +17,8 @@ pub struct Remembered {
     pub room: Option<RoomId>,
     /// When it dropped; `None` = it ends now, replaced by the login.
     pub dropped_at: Option<Millis>,
+    /// Whether another login was given its room since: then only the same login may still return to it.
+    pub taken: bool,
 }
 
 /// Chooses the session whose room the login gets, or `None`: then it has to join anew.
@@ -41,27 +43,28 @@ pub fn choose(
     // the room of the second.
     let resumes = login.reopen || claims.is_some();
     let marked = login.effective_device().is_marked();
-    let newest = |is_it: &dyn Fn(&Identity) -> bool| {
+    let newest = |is_it: &dyn Fn(&Remembered) -> bool| {
         remembered
             .iter()
             .enumerate()
             .filter(|(_, record)| record.is_kept(keep, now) && record.identity.client == *login.client)
-            .filter(|(_, record)| is_it(&record.identity))
+            .filter(|(_, record)| is_it(record))
             .max_by_key(|(_, record)| record.dropped_at.map_or(i64::MAX, |time| time.0))
             .map(|(index, _)| index)
     };
-    let own = |identity: &Identity| {
-        identity.session == session || claims.is_some_and(|claims| claims.session == identity.session)
+    let own = |record: &Remembered| {
+        let known = record.identity.session;
+        known == session || claims.is_some_and(|claims| claims.session == known)
     };
     // With a token, the device says nothing more: an earlier login of the same device is another one.
-    let same = |identity: &Identity| claims.is_none() && login.is_same_login(identity);
+    let same = |record: &Remembered| claims.is_none() && login.is_same_login(&record.identity);
 
     match rejoin {
         Rejoin::ResumeOnly if !resumes => None,
         Rejoin::ResumeOnly => newest(&own).or_else(|| newest(&same)),
         Rejoin::Any => newest(&own)
             .or_else(|| if resumes || marked { newest(&same) } else { None })
-            .or_else(|| if others_online { None } else { newest(&|_| true) }),
+            .or_else(|| if others_online { None } else { newest(&|record| !record.taken) }),
     }
 }
 

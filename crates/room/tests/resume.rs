@@ -31,7 +31,12 @@ fn identity(session: u128, tag: &str, id: &str) -> Identity {
 /// Dropped so many milliseconds ago, in the room of the session's own number.
 fn dropped(session: u128, tag: &str, id: &str, ago: i64) -> Remembered {
     let room = Some(RoomId::from(format!("room {session}")));
-    Remembered { identity: identity(session, tag, id), room, dropped_at: Some(Millis(NOW.0 - ago)) }
+    Remembered {
+        identity: identity(session, tag, id),
+        room,
+        dropped_at: Some(Millis(NOW.0 - ago)),
+        taken: false,
+    }
 }
 
 fn claims(session: u128, tag: &str, id: &str) -> Claims {
@@ -182,4 +187,11 @@ fn rooms_of_other_client_ids_are_not_given_away() {
     other.identity.client = ClientId::new("eve").unwrap();
     assert_eq!(back(&Case { device: "d1", ..REOPEN }, std::slice::from_ref(&other)), None);
     assert_eq!(back(&Case { token: Some(claims(1, "", "d1")), ..REOPEN }, &[other]), None);
+}
+
+#[test]
+fn a_room_that_was_given_to_another_login_is_kept_for_the_same_one_only() {
+    let remembered = [Remembered { taken: true, ..dropped(1, "", "d1", 1_000) }];
+    assert_eq!(back(&Case { device: "d2", ..FRESH }, &remembered), None);
+    assert_eq!(back(&Case { device: "d1", ..FRESH }, &remembered), Some(1));
 }

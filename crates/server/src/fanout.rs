@@ -102,18 +102,11 @@ impl Fanout {
     }
 }
 
-/// A message as the store has it. Its sending session is not known any more: it is gone, or the message would not
-/// have to be read.
+/// A message as the store has it.
 fn stored_news(app: &AppId, hub: &Hub, message: StoredMessage) -> RoomNews {
     let level = if message.recalled { Level::Low } else { message.level };
     let number = u64::try_from(message.number).ok();
     let room = hub.room.clone();
-    RoomNews {
-        app: app.clone(),
-        event: message.into_push(&room),
-        room,
-        level,
-        number,
-        except: Except::Nobody,
-    }
+    let except = message.session.map_or(Except::Nobody, Except::Session);
+    RoomNews { app: app.clone(), event: message.into_push(&room), room, level, number, except }
 }

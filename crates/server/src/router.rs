@@ -15,7 +15,7 @@ use std::{
 use grandstand_protocol::{AppId, ClientId, RoomId};
 use grandstand_room::{
     rates::{Kind, RateLimits, Rates, Wait},
-    session::{Decision, Live, Login, SessionId, decide},
+    session::{Decision, Device, Live, Login, SessionId, decide},
     switches::{Counted, OneRoomPer},
 };
 use tokio::time::Instant;
@@ -88,34 +88,47 @@ pub struct Opened {
     pub replaced: Vec<Arc<Session>>,
     /// Sessions that are told 4111.
     pub conflicts: Vec<Arc<Session>>,
-    /// Whether other sessions of the client id are online.
-    pub others_online: bool,
+}
+
+/// A login that is let in.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The login that it continues, if that is known already.
+    pub session: Option<SessionId>,
+    pub tag: Option<String>,
+    pub device: Device,
+    /// Whether it takes over a session that is online.
+    pub takes_over: bool,
+    /// The client id's sessions that are online and stay so.
+    pub online: Vec<SessionId>,
 }
 
 impl AppRouter {
-    /// Decides an open and carries it out, in one step. `make` builds the session from the adopted id, if any, and the
-    /// tag and device that count. `None` is a refusal (4111).
+    /// Decides an open and carries it out, in one step: `make` says who the new session is. `None` is a refusal (4111).
     pub fn open(
         &self,
         login: &Login<'_>,
         now: Instant,
-        make: impl FnOnce(&Decision) -> Session,
+        make: impl FnOnce(Arrival) -> Session,
     ) -> Option<Opened> {
         let mut state = self.lock();
         let known = state.clients.get(login.client).map_or(&[][..], |client| &client.sessions);
         let live: Vec<Live> = known.iter().map(|session| session.as_live(now)).collect();
-        let decision = decide(login, &live);
-        let Decision::Admit { replaces, conflicts, .. } = &decision else { return None };
-        let session = Arc::new(make(&decision));
+        let Decision::Admit { session, tag, device, replaces, conflicts } = decide(login, &live) else {
+            return None;
+        };
+        let ends = |id: &SessionId| replaces.contains(id) || conflicts.contains(id);
+        let online = live.iter().map(|other| other.identity.session).filter(|id| !ends(id)).collect();
+        let arrival = Arrival { session, tag, device, takes_over: !replaces.is_empty(), online };
+        let session = Arc::new(make(arrival));
         // The new session first, so that the client's claim stays when the last old one goes.
         state.clients.entry(login.client.clone()).or_default().sessions.push(Arc::clone(&session));
         state.sessions += 1;
         let mut take = |ids: &[SessionId]| -> Vec<Arc<Session>> {
             ids.iter().filter_map(|id| state.take(login.client, *id)).collect()
         };
-        let (replaced, conflicts) = (take(replaces), take(conflicts));
-        let others_online = state.clients.get(login.client).is_some_and(|client| client.sessions.len() > 1);
-        Some(Opened { session, replaced, conflicts, others_online })
+        let (replaced, conflicts) = (take(&replaces), take(&conflicts));
+        Some(Opened { session, replaced, conflicts })
     }
 
     /// Takes a session out and tells where it was; `None` when it was taken over or ended before.
@@ -136,13 +149,6 @@ impl AppRouter {
     /// Whether this very session is still here, not taken over and not ended.
     pub fn is_open(&self, session: &Arc<Session>) -> bool {
         self.lock().clients.get(&session.identity.client).is_some_and(|client| client.holds(session))
-    }
-
-    /// The logins of a client id that are open here.
-    pub fn logins(&self, client: &ClientId) -> Vec<SessionId> {
-        let state = self.lock();
-        let known = state.clients.get(client).map_or(&[][..], |client| &client.sessions);
-        known.iter().map(|session| session.identity.session).collect()
     }
 
     /// Whether a login is open here.

@@ -119,6 +119,7 @@ impl World {
                 identity: record.identity.clone(),
                 room: Some(record.room.clone()),
                 dropped_at: record.dropped_at,
+                taken: false,
             })
             .collect();
         let others_online = self.of_client(login.client).next().is_some();

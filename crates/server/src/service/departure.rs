@@ -15,13 +15,14 @@ use crate::{
 
 /// The socket of a session is gone: the session may return, and its wills wait.
 pub(super) async fn drop_session(node: &Arc<Node>, session: &Arc<Session>, may_hold_wills: bool) {
+    let now = node.clock.wall();
     let Some(joined) = node.router.app(&session.app).close(session) else { return };
     if joined.is_none() && !may_hold_wills {
         return;
     }
     let (app, id) = (&session.app, session.identity.session);
     let confirmed = joined.map(|joined| joined.confirmed);
-    if let Err(error) = node.store.drop_session(app, id, confirmed, node.clock.wall()).await {
+    if let Err(error) = node.store.drop_session(app, id, confirmed, now).await {
         error!(%error, "could not remember a dropped session");
     }
     if may_hold_wills {

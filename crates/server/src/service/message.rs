@@ -72,6 +72,7 @@ fn message(socket: &Socket, at: usize, send: &Send) -> NewMessage {
         room: send.room.clone(),
         id: socket.node().new_message_id(),
         from: open.session.identity.client.clone(),
+        session: Some(open.session.identity.session),
         level: send.level.unwrap_or(open.default_level),
         lctype: lctype(&send.body),
         body: send.body.clone(),

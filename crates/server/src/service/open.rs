@@ -7,7 +7,7 @@ use grandstand_protocol::{
 };
 use grandstand_room::{
     rates::Kind,
-    session::{Decision, Device, Identity, Login},
+    session::{Device, Identity, Login},
     token::{Claims, TokenError},
 };
 
@@ -31,6 +31,13 @@ use crate::{
 /// `session/open`.
 pub(super) async fn open(socket: &mut Socket, request: Request) -> Result<(), Close> {
     let grandstand_protocol::Command::Open(open) = &request.command else { return Ok(()) };
+    if socket.app.is_none() && request.app.is_none() && open.token.is_some() {
+        socket.app = app_of_token(socket, open);
+        if socket.app.is_none() {
+            refuse(socket, &request, stale_token());
+            return Ok(());
+        }
+    }
     let app = bind_app(socket, &request)?;
     match admit(socket, &app, &request, open).await {
         Ok(()) => {}
@@ -55,6 +62,16 @@ fn bind_app(socket: &mut Socket, request: &Request) -> Result<Arc<App>, Close> {
     }
     socket.app = Some(Arc::clone(&app));
     Ok(app)
+}
+
+/// The app that a token was issued for. After a goaway, Java up to 7.0 reopens by token before its `login`, and
+/// names no app: refused for that, it would stay away.
+fn app_of_token(socket: &Socket, open: &Open) -> Option<Arc<App>> {
+    let node = socket.node();
+    let (text, now) = (open.token.as_deref()?, node.clock.wall());
+    let issued_it =
+        |app: &&Arc<App>| !matches!(node.tokens.verify(text, &app.id, now), Err(TokenError::Forged));
+    node.apps.load().iter().find(issued_it).map(Arc::clone)
 }
 
 /// Binds the socket to the app that a `login` names, if it is one of ours and may be used from there.
@@ -85,12 +102,16 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         reopen: open.reopen || user_agent.starts_with("js/2."),
         token: claims.as_ref(),
     };
+    let remembered = replay::remembered(&node, app, &client).await.map_err(|cause| failed(&cause))?;
     note_client(socket, &client, open);
-    let sdk = Sdk::from_user_agent(user_agent);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), Arc::clone(&socket.style), node.clock.now());
-    let opened = node.router.app(&app.id).open(&login, now, |decision| {
-        let (identity, replaces) = identity(&node, &client, decision);
-        Session::new(app.id.clone(), identity, outbox, style, sdk, replaces.then_some(now))
+    let sdk = Sdk::from_user_agent(user_agent);
+    let mut returning = None;
+    let opened = node.router.app(&app.id).open(&login, now, |arrival| {
+        let replaced_at = arrival.takes_over.then_some(now);
+        let (identity, chosen) = replay::identify(&node, app, &login, arrival, remembered);
+        returning = chosen;
+        Session::new(app.id.clone(), identity, outbox, style, sdk, replaced_at)
     });
     let Some(opened) = opened else {
         let detail = "another device holds this client id and tag; open without reopen to take it";
@@ -98,17 +119,19 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     };
     let session = Arc::clone(&opened.session);
     socket.outbox.hold();
-    let settled = settle(&node, app, &login, opened).await;
-    let Ok(resumed) = settled.inspect_err(|_| give_up(socket, &session)) else {
-        return Err(Fault::because(
-            Code::InternalError,
-            "the server could not open the session now; try again",
-        ));
+    let resumed = match settle(&node, app, opened, returning).await {
+        Ok(resumed) => resumed,
+        Err(cause) => {
+            node.router.app(&app.id).close(&session);
+            socket.outbox.release(Vec::new());
+            return Err(failed(&cause));
+        }
     };
     // Old .NET cannot say HIGH (section 10, row 14).
     let high = socket.format() == Format::Json && user_agent.starts_with("net-");
     let default_level = if high { Level::High } else { Level::Normal };
-    let may_hold_wills = resumed.is_some();
+    // Those of its earlier life may still be held.
+    let may_hold_wills = true;
     socket.sessions.push(OpenSession { session: Arc::clone(&session), default_level, may_hold_wills });
     socket.seat.session_opened();
     let event = Event::Opened { token: issue(&node, &session) };
@@ -125,8 +148,8 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
 async fn settle(
     node: &Arc<Node>,
     app: &App,
-    login: &Login<'_>,
     opened: Opened,
+    returning: Option<replay::Returning>,
 ) -> Result<Option<replay::Resumption>, StoreError> {
     for loser in &opened.conflicts {
         loser.leave_if(|_| true);
@@ -135,7 +158,7 @@ async fn settle(
             .outbox
             .signal(Signal::SessionEnded { session: loser.identity.session, ending: Ending::Conflict });
     }
-    let resumed = replay::resume(node, app, login, &opened).await;
+    let resumed = replay::resume(node, app, &opened, returning).await;
     for former in &opened.replaced {
         let session = former.identity.session;
         former.outbox.signal(Signal::SessionEnded { session, ending: Ending::TakenOver });
@@ -143,9 +166,8 @@ async fn settle(
     resumed
 }
 
-fn give_up(socket: &Socket, session: &Arc<Session>) {
-    socket.node().router.app(&session.app).close(session);
-    socket.outbox.release(Vec::new());
+fn failed(cause: &StoreError) -> Fault {
+    Refused::store(Code::InternalError, cause)
 }
 
 fn client_id(node: &Node, request: &Request) -> Result<ClientId, Fault> {
@@ -181,23 +203,12 @@ fn verified(socket: &Socket, app: &AppId, client: &ClientId, open: &Open) -> Res
         |claims: &Claims| node.revocations.read().unwrap_or_else(PoisonError::into_inner).is_revoked(claims);
     match claims.filter(|claims| claims.client == *client && !revoked(claims)) {
         Some(claims) => Ok(Some(claims)),
-        None => Err(Fault::because(
-            Code::SessionTokenExpired,
-            "the session token is not valid any more; log in anew",
-        )),
+        None => Err(stale_token()),
     }
 }
 
-/// Who the new session is, and whether it takes over another.
-fn identity(node: &Node, client: &ClientId, decision: &Decision) -> (Identity, bool) {
-    let (session, tag, device, replaces) = match decision {
-        Decision::Admit { session, tag, device, replaces, .. } => {
-            (*session, tag.clone(), device.clone(), !replaces.is_empty())
-        }
-        Decision::Refuse => (None, None, Device::default(), false),
-    };
-    let session = session.unwrap_or_else(|| node.new_session_id());
-    (Identity { session, client: client.clone(), tag, device }, replaces)
+fn stale_token() -> Fault {
+    Fault::because(Code::SessionTokenExpired, "the session token is not valid any more; log in anew")
 }
 
 /// Pushes may go without `peerId` while the socket has only ever opened one client id, which said it may omit it.

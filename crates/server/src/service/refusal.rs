@@ -53,6 +53,11 @@ impl Refused {
 
     /// The store's failure goes to the log; the client learns only that it may try again.
     pub(super) fn store(code: Code, cause: &StoreError) -> Fault {
+        if matches!(cause, StoreError::TooCostly) {
+            let detail =
+                "the query would look at too many rooms; narrow it by objectId, name, createdAt or updatedAt";
+            return Fault::because(Code::ConversationQueryFailed, detail);
+        }
         error!(%cause, "the store failed");
         Fault::because(code, "the server could not do this now; try again")
     }

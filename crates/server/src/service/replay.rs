@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use grandstand_protocol::{Event, Level, RoomId};
+use grandstand_protocol::{ClientId, Event, Level, RoomId};
 use grandstand_room::{
     clock::Millis,
     gap::GapStart,
     resume::{Remembered, choose},
-    session::{Login, SessionId},
+    session::{Identity, Login, SessionId},
 };
 use tracing::error;
 
@@ -17,8 +17,8 @@ use crate::{
     fanout::Broadcast,
     gateway::outbox::Frame,
     node::Node,
-    router::{Joined, Opened, Session},
-    store::{Claim, Claimed, Resumed, StoreError, StoredMessage},
+    router::{Arrival, Joined, Opened, Session},
+    store::{Claim, Claimed, Resumed, SessionRecord, StoreError, StoredMessage},
 };
 
 /// HIGH messages of a gap at most, the newest ones; whoever missed more reads history.
@@ -26,6 +26,14 @@ const GAP_MESSAGES: u32 = 1000;
 /// Patches replayed at most, and how far back, in milliseconds (protocol.md section 10, row 23).
 const PATCHES: u32 = 100;
 const PATCHES_BACK: i64 = 30 * 60 * 1000;
+
+/// A remembered session whose room a login gets.
+pub(super) struct Returning {
+    from: SessionId,
+    room: RoomId,
+    /// Another login's: that one may still return, too.
+    keeps: bool,
+}
 
 /// A session that is back in its room.
 pub(super) struct Resumption {
@@ -36,68 +44,91 @@ pub(super) struct Resumption {
     delivered: u64,
 }
 
+/// The sessions of a client id that hold a room or wills.
+pub(super) async fn remembered(
+    node: &Node,
+    app: &App,
+    client: &ClientId,
+) -> Result<Vec<Remembered>, StoreError> {
+    let records = node.store.sessions(&app.id, client).await?;
+    let remember = |SessionRecord { identity, room, dropped_at, taken }| Remembered {
+        identity,
+        room,
+        dropped_at,
+        taken,
+    };
+    Ok(records.into_iter().map(remember).collect())
+}
+
+/// Who a login is, and which room it gets back, by the rules of protocol.md 5.4.
+pub(super) fn identify(
+    node: &Node,
+    app: &App,
+    login: &Login<'_>,
+    arrival: Arrival,
+    mut remembered: Vec<Remembered>,
+) -> (Identity, Option<Returning>) {
+    let Arrival { session, tag, device, online, .. } = arrival;
+    remembered.retain(|record| !online.contains(&record.identity.session));
+    let own = session.unwrap_or_else(|| node.new_session_id());
+    let keep = Node::milliseconds(node.config.limits.resume);
+    let (others_online, now) = (!online.is_empty(), node.clock.wall());
+    let chosen = choose(login, own, others_online, &remembered, app.switches.rejoin, keep, now);
+    let chosen = chosen.and_then(|at| remembered.into_iter().nth(at));
+    let is_same = |record: &Remembered| login.claims().is_none() && login.is_same_login(&record.identity);
+    let same = chosen.as_ref().is_some_and(is_same);
+    // The same login goes on under its id: its wills and its own messages stay its own.
+    let adopted = chosen.as_ref().filter(|_| same && session.is_none()).map(|record| record.identity.session);
+    let own = adopted.unwrap_or(own);
+    let identity = Identity { session: own, client: login.client.clone(), tag, device };
+    let returning = chosen.and_then(|record| {
+        let from = record.identity.session;
+        Some(Returning { from, room: record.room?, keeps: !same && from != own })
+    });
+    (identity, returning)
+}
+
 /// Puts a session back into the room it is remembered in, if it is.
 pub(super) async fn resume(
     node: &Arc<Node>,
     app: &App,
-    login: &Login<'_>,
     opened: &Opened,
+    returning: Option<Returning>,
 ) -> Result<Option<Resumption>, StoreError> {
-    let left: Vec<(SessionId, Option<Joined>)> =
-        opened.replaced.iter().map(|former| (former.identity.session, former.leave_if(|_| true))).collect();
-    let chosen = choose_room(node, app, login, opened).await?;
-    for (session, joined) in &left {
-        let goes_on = chosen.as_ref().is_some_and(|(from, _)| from == session);
-        if let Some(joined) = joined.as_ref().filter(|_| !goes_on) {
-            node.store.drop_session(&app.id, *session, Some(joined.confirmed), node.clock.wall()).await?;
+    let own = opened.session.identity.session;
+    let mut before = None;
+    for former in &opened.replaced {
+        let id = former.identity.session;
+        let joined = former.leave_if(|_| true);
+        if returning.as_ref().is_some_and(|returning| returning.from == id) {
+            before = joined;
+        } else if let Some(joined) = joined.filter(|_| id != own) {
+            node.store.drop_session(&app.id, id, Some(joined.confirmed), node.clock.wall()).await?;
         }
     }
-    let Some((from, room)) = chosen else { return Ok(None) };
-    let confirmed = left.into_iter().find(|(session, _)| *session == from).and_then(|(_, joined)| joined);
-    enter(node, app, &opened.session, from, room, confirmed).await
-}
-
-/// The login's remembered session with a room, by the rules of protocol.md 5.4.
-async fn choose_room(
-    node: &Node,
-    app: &App,
-    login: &Login<'_>,
-    opened: &Opened,
-) -> Result<Option<(SessionId, RoomId)>, StoreError> {
-    let own = opened.session.identity.session;
-    let online = node.router.app(&app.id).logins(login.client);
-    let records = node.store.sessions(&app.id, login.client).await?;
-    let remembered: Vec<Remembered> = records
-        .into_iter()
-        .filter(|record| record.identity.session == own || !online.contains(&record.identity.session))
-        .map(|record| Remembered {
-            identity: record.identity,
-            room: record.room,
-            dropped_at: record.dropped_at,
-        })
-        .collect();
-    let keep = Node::milliseconds(node.config.limits.resume);
-    let now = node.clock.wall();
-    let chosen = choose(login, own, opened.others_online, &remembered, app.switches.rejoin, keep, now);
-    Ok(chosen.and_then(|at| {
-        let Remembered { identity, room, .. } = remembered.into_iter().nth(at)?;
-        Some((identity.session, room?))
-    }))
+    let resumed = match returning {
+        Some(returning) => enter(node, app, &opened.session, returning, before).await?,
+        None => None,
+    };
+    if resumed.is_none() {
+        node.store.reattach(&app.id, own).await?;
+    }
+    Ok(resumed)
 }
 
 async fn enter(
     node: &Arc<Node>,
     app: &App,
     session: &Arc<Session>,
-    from: SessionId,
-    room: RoomId,
+    returning: Returning,
     before: Option<Joined>,
 ) -> Result<Option<Resumption>, StoreError> {
+    let Returning { from, room, keeps } = returning;
     let router = node.router.app(&app.id);
     let hub = router.hub(&room);
     let identity = session.identity.clone();
     let claim = Claim { app: app.id.clone(), identity, room: room.clone(), node: node.id.clone() };
-    let resumed = node.store.resume(from, claim, node.clock.wall()).await?;
+    let resumed = node.store.resume(from, claim, keeps, node.clock.wall()).await?;
     let Some(Resumed { epoch, head, gap }) = resumed else {
         drop(hub);
         router.forget_empty(&room);
@@ -108,9 +139,11 @@ async fn enter(
     let Some(delivered) = router.join(session, &hub, &claimed, scope) else { return Ok(None) };
     let gap =
         before.filter(|joined| joined.room == room).map_or(gap, |joined| GapStart::After(joined.confirmed));
-    if let GapStart::After(number) = gap {
-        session.unconfirm(number);
-    }
+    session.unconfirm(match gap {
+        GapStart::After(number) => number,
+        // Known when the gap has been read.
+        GapStart::Since(_) => 0,
+    });
     let (client, news_room) = (session.identity.client.clone(), room.clone());
     node.bus.publish(News::Claimed { app: app.id.clone(), client, room: news_room, epoch, scope }).await;
     Ok(Some(Resumption { room, epoch, gap, delivered }))
@@ -131,9 +164,13 @@ pub(super) async fn frames(
         let events = logged(patches).into_iter().map(|message| message.into_patch(&resumed.room));
         frames.extend(events.filter_map(|event| frame(node, session, resumed, event, None)));
     }
-    let missed =
-        node.store.gap(&session.app, &resumed.room, resumed.gap, resumed.delivered, GAP_MESSAGES).await;
-    for message in logged(missed) {
+    let (gap, own) = ((resumed.gap, resumed.delivered), session.identity.session);
+    let missed = logged(node.store.gap(&session.app, &resumed.room, gap, own, GAP_MESSAGES).await);
+    if let GapStart::Since(_) = resumed.gap {
+        let first = missed.first().and_then(|message| u64::try_from(message.number).ok());
+        session.confirm(resumed.epoch, first.map_or(resumed.delivered, |first| first.saturating_sub(1)));
+    }
+    for message in missed {
         let number = u64::try_from(message.number).ok();
         frames.extend(frame(node, session, resumed, message.into_push(&resumed.room), number));
     }

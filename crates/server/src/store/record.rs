@@ -115,6 +115,8 @@ pub struct SessionRecord {
     pub room: Option<RoomId>,
     /// When it dropped; `None` while it is live.
     pub dropped_at: Option<Millis>,
+    /// Whether another login was given its room since (`keeps` of a resume).
+    pub taken: bool,
 }
 
 /// A session that returned.

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use grandstand_protocol::{
-    Body, Command, Downlink, Event, Format, Level, Mentions, Open, Push, Request, RoomId, Send, StartConversation,
-    Token,
+    Body, Command, Downlink, Event, Format, Level, Mentions, Open, Push, Request, RoomId, Send,
+    StartConversation, Token,
 };
 
 use crate::{

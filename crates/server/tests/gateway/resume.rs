@@ -13,23 +13,14 @@ const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
 /// A host in a room with a guest that has a token.
-async fn host_and_guest(server: &Server) -> (Guest, Guest, grandstand_protocol::Token, grandstand_protocol::RoomId) {
+async fn host_and_guest(
+    server: &Server,
+) -> (Guest, Guest, grandstand_protocol::Token, grandstand_protocol::RoomId) {
     let (mut host, _) = Guest::log_in(server.address, "host").await;
     let room = host.create().await;
     let (mut guest, token) = Guest::log_in(server.address, "guest").await;
     guest.join(&room).await;
     (host, guest, token, room)
-}
-
-/// Waits until the room has this many members, as the host sees it.
-async fn until_count(host: &mut Guest, room: &grandstand_protocol::RoomId, count: i32) {
-    for _ in 0..1000 {
-        if host.count(room).await == count {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("the room never had {count} members");
 }
 
 #[tokio::test]
@@ -38,7 +29,7 @@ async fn within_30_minutes_a_dropped_client_is_back_and_gets_high_of_the_gap() {
         let server = Server::start("").await;
         let (mut host, guest, token, room) = host_and_guest(&server).await;
         drop(guest);
-        until_count(&mut host, &room, 1).await;
+        server.until_dropped("guest").await;
         host.say(&room, Level::Normal, "normal of the gap").await;
         host.say(&room, Level::High, "first").await;
         host.say(&room, Level::Low, "low of the gap").await;
@@ -62,7 +53,7 @@ async fn a_clock_that_jumps_back_expires_nothing() {
     let server = Server::start("").await;
     let (mut host, guest, token, room) = host_and_guest(&server).await;
     drop(guest);
-    until_count(&mut host, &room, 1).await;
+    server.until_dropped("guest").await;
     server.clock.jump(-24 * HOUR);
     host.say(&room, Level::High, "meanwhile").await;
     let mut guest = Guest::reopen(server.address, "guest", &token).await;
@@ -89,7 +80,7 @@ async fn what_was_not_confirmed_comes_again_and_what_was_does_not() {
             guest.count(&room).await;
         }
         drop(guest);
-        until_count(&mut host, &room, 1).await;
+        server.until_dropped("guest").await;
         host.say(&room, Level::High, "two").await;
         let mut guest = Guest::reopen(server.address, "guest", &token).await;
         let expected: &[&str] = if confirms { &["two"] } else { &["one", "two"] };
@@ -115,13 +106,19 @@ async fn recalled_messages_of_the_gap_are_skipped_and_edited_ones_come_edited() 
     let server = Server::start("").await;
     let (mut host, guest, token, room) = host_and_guest(&server).await;
     drop(guest);
-    until_count(&mut host, &room, 1).await;
+    server.until_dropped("guest").await;
     for (text, body) in [("recalled", None), ("wrong", Some(Body::Text("right".to_owned())))] {
         let answer = host.ask(Command::Send(Box::new(message(&room, Level::High, text)))).await;
         let Event::Accepted { message, timestamp } = answer else { panic!("accepted, not {answer:?}") };
         let recall = body.is_none();
-        let patch =
-            PatchRequest { room: room.clone(), message, timestamp, recall, body, mentions: Mentions::default() };
+        let patch = PatchRequest {
+            room: room.clone(),
+            message,
+            timestamp,
+            recall,
+            body,
+            mentions: Mentions::default(),
+        };
         let answer = host.ask(Command::Modify { patches: vec![patch] }).await;
         assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
     }
@@ -143,7 +140,7 @@ async fn a_will_comes_after_the_grace_and_not_after_a_close() {
             guest.ask(Command::Close).await;
         }
         drop(guest);
-        until_count(&mut host, &room, 1).await;
+        server.until_dropped("guest").await;
         if !closes {
             assert_eq!(host.hear_until("farewell").await, ["farewell"]);
             continue;
@@ -159,15 +156,15 @@ async fn a_will_comes_after_the_grace_and_not_after_a_close() {
 #[tokio::test]
 async fn an_expired_token_counts_for_old_net_only_and_a_forged_one_for_nobody() {
     let server = Server::start("").await;
-    let (mut host, _) = Guest::log_in(server.address, "host").await;
     let mut net = Guest::connect_json(server.address, "net").await;
     let token = net.open(Open { user_agent: Some("net-unity/1".into()), ..Open::default() }).await;
     let room = net.create().await;
     drop(net);
-    until_count(&mut host, &room, 0).await;
+    server.until_dropped("net").await;
     server.clock.jump(49 * HOUR);
     let stale = Open { reopen: true, token: Some(token.text.clone()), ..Open::default() };
-    let forged = Open { token: Some(token.text.replace(|digit: char| digit.is_ascii_digit(), "x")), ..stale.clone() };
+    let forged =
+        Open { token: Some(token.text.replace(|digit: char| digit.is_ascii_digit(), "x")), ..stale.clone() };
 
     let mut net = Guest::connect_json(server.address, "net").await;
     net.open(Open { user_agent: Some("net-unity/1".into()), ..stale.clone() }).await;
@@ -180,4 +177,31 @@ async fn an_expired_token_counts_for_old_net_only_and_a_forged_one_for_nobody() 
         let Event::Failed { fault } = answer else { panic!("a refusal, not {answer:?}") };
         assert!(fault.is(Code::SessionTokenExpired), "{fault}");
     }
+}
+
+#[tokio::test]
+async fn a_member_does_not_get_its_own_messages_when_it_returns() {
+    let server = Server::start("").await;
+    let (mut host, mut guest, token, room) = host_and_guest(&server).await;
+    guest.confirms = false;
+    guest.say(&room, Level::High, "mine").await;
+    host.say(&room, Level::High, "yours").await;
+    drop(guest);
+    server.until_dropped("guest").await;
+    let mut guest = Guest::reopen(server.address, "guest", &token).await;
+    assert_eq!(guest.hear_until("yours").await, ["yours"]);
+}
+
+#[tokio::test]
+async fn a_fresh_login_gets_the_room_and_leaves_it_to_the_device_that_returns_by_token() {
+    let server = Server::start("").await;
+    let (mut host, guest, token, room) = host_and_guest(&server).await;
+    drop(guest);
+    server.until_dropped("guest").await;
+    let mut desktop = Guest::connect(server.address, "guest").await;
+    desktop.open(Open { device_id: Some("desktop".into()), ..Open::default() }).await;
+    let _back = Guest::reopen(server.address, "guest", &token).await;
+    assert_eq!(host.count(&room).await, 2, "one client id with two sessions, and the host");
+    host.say(&room, Level::Normal, "to both").await;
+    assert_eq!(desktop.hear_until("to both").await, ["to both"]);
 }

@@ -12,8 +12,9 @@ use grandstand::{
         listener::{self, Port},
     },
     node::Node,
-    store::SqliteStore,
+    store::{SqliteStore, Store},
 };
+use grandstand_protocol::ClientId;
 use grandstand_room::clock::Millis;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -23,7 +24,7 @@ pub(crate) const APP: &str = "test-app";
 /// Runs until it is dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    pub(crate) node: Arc<Node>,
+    store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     _accepting: JoinSet<()>,
     _data: TempDir,
@@ -32,13 +33,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts with the given lines of configuration, and no client limits unless they say so.
     pub(crate) async fn start(lines: &str) -> Self {
-        let limits = if lines.contains("[client_limits]") { "" } else { "[client_limits]\nenabled = false\n" };
+        let limits =
+            if lines.contains("[client_limits]") { "" } else { "[client_limits]\nenabled = false\n" };
         let config = Arc::new(Config::from_toml(&format!("{lines}\n{limits}")).unwrap());
         let data = tempfile::tempdir().unwrap();
-        let store = Arc::new(SqliteStore::open(data.path()).unwrap());
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path()).unwrap());
         let clock = Clock::starting_at(Millis(1_800_000_000_000));
         let apps = AppsHandle::new(Apps::new(vec![App::new(APP, "key", "master-key")]));
-        let node = Node::start(Arc::clone(&config), apps, store, clock.clone()).await.unwrap();
+        let node = Node::start(Arc::clone(&config), apps, Arc::clone(&store), clock.clone()).await.unwrap();
         let service = api::router(Arc::clone(&node));
         let admission = Admission::new(&config.limits);
         let port = Arc::new(Port::public(Arc::clone(&node), service, None, admission));
@@ -46,6 +48,19 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut accepting = JoinSet::new();
         accepting.spawn(listener::accept(listener, port));
-        Self { address, node, clock, _accepting: accepting, _data: data }
+        Self { address, store, clock, _accepting: accepting, _data: data }
+    }
+
+    /// Waits until the store knows that every session of the client id has dropped.
+    pub(crate) async fn until_dropped(&self, client: &str) {
+        let client = ClientId::new(client).unwrap();
+        for _ in 0..10_000 {
+            let known = self.store.sessions(&APP.into(), &client).await.unwrap();
+            if known.iter().all(|session| session.dropped_at.is_some()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{client} never dropped");
     }
 }

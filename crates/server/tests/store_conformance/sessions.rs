@@ -110,7 +110,12 @@ pub(crate) async fn dropped_ones_are_remembered(place: &dyn Place) {
     let store = place.open().await;
     make_rooms(&store, &["a"]).await;
     enter(&store, "ann", 1, "a").await;
-    let live = SessionRecord { identity: identity("ann", 1), room: Some(room_id("a")), dropped_at: None };
+    let live = SessionRecord {
+        identity: identity("ann", 1),
+        room: Some(room_id("a")),
+        dropped_at: None,
+        taken: false,
+    };
     assert_eq!(records(&store, "ann").await, std::slice::from_ref(&live));
     drop_at(&store, 1, Some(0), NOW.plus(SECOND)).await;
     store.close().await.unwrap();

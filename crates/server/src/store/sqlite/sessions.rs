@@ -195,6 +195,10 @@ pub(super) fn resume(
         connection
             .prepare_cached("DELETE FROM sessions WHERE app = ?1 AND session = ?2")?
             .execute(params![key.0, blob(from)])?;
+    } else if keeps {
+        connection
+            .prepare_cached("UPDATE sessions SET taken = 1 WHERE app = ?1 AND session = ?2")?
+            .execute(params![key.0, blob(from)])?;
     }
     put(connection, claim, &Place { key: &key, row, epoch, gap }, now)?;
     Ok(Some(Resumed { epoch, head, gap }))
@@ -230,7 +234,7 @@ pub(super) fn of_client(
 ) -> rusqlite::Result<Vec<SessionRecord>> {
     connection
         .prepare_cached(
-            "SELECT s.session, s.client, s.tag, s.device_id, s.device_token, r.id, s.dropped_at
+            "SELECT s.session, s.client, s.tag, s.device_id, s.device_token, r.id, s.dropped_at, s.taken
              FROM apps a JOIN sessions s ON s.app = a.row LEFT JOIN rooms r ON r.row = s.room
              WHERE a.id = ?1 AND s.client = ?2
                AND (r.id IS NOT NULL
@@ -251,6 +255,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
         },
         room: row.get::<_, Option<String>>(5)?.map(RoomId::from),
         dropped_at: time(row, 6)?,
+        taken: row.get(7)?,
     })
 }
 

@@ -99,6 +99,8 @@ CREATE TABLE sessions (
     epoch        INTEGER NOT NULL,
     claimed_at   INTEGER NOT NULL,
     dropped_at   INTEGER,
+    -- 1 when another login was given the room since.
+    taken        INTEGER NOT NULL DEFAULT 0,
     -- HIGH messages are due after this number, or from this time on when there is one.
     gap_after    INTEGER NOT NULL,
     gap_since    INTEGER,
