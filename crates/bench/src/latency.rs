@@ -1,0 +1,89 @@
+//! Latencies in a histogram, and what is told of them.
+
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+/// Longer ones are counted as this long.
+const LONGEST: Duration = Duration::from_secs(600);
+
+/// Three significant digits from a microsecond to ten minutes.
+#[derive(Debug)]
+pub(crate) struct Latencies {
+    microseconds: Histogram<u64>,
+}
+
+/// The quantiles that reports show.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Summary {
+    pub(crate) count: u64,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+    pub(crate) max: Duration,
+}
+
+impl Latencies {
+    pub(crate) fn new() -> Self {
+        let longest = u64::try_from(LONGEST.as_micros()).expect("ten minutes fit");
+        Self { microseconds: Histogram::new_with_bounds(1, longest, 3).expect("the bounds are fine") }
+    }
+
+    pub(crate) fn record(&mut self, latency: Duration) {
+        self.microseconds.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
+        let quantile = |q| Duration::from_micros(self.microseconds.value_at_quantile(q));
+        Summary {
+            count: self.microseconds.len(),
+            p50: quantile(0.5),
+            p99: quantile(0.99),
+            max: Duration::from_micros(self.microseconds.max()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(actual: Duration, expected: Duration) -> bool {
+        actual.abs_diff(expected) <= expected / 500
+    }
+
+    #[test]
+    fn quantiles_of_a_known_distribution() {
+        let mut latencies = Latencies::new();
+        for milliseconds in 1..=1000 {
+            latencies.record(Duration::from_millis(milliseconds));
+        }
+        let summary = latencies.summary();
+        assert_eq!(summary.count, 1000);
+        assert!(close(summary.p50, Duration::from_millis(500)), "{summary:?}");
+        assert!(close(summary.p99, Duration::from_millis(990)), "{summary:?}");
+        assert!(close(summary.max, Duration::from_secs(1)), "{summary:?}");
+    }
+
+    #[test]
+    fn one_outlier_in_a_hundred_is_not_in_the_p99_but_in_the_max() {
+        let mut latencies = Latencies::new();
+        for _ in 0..99 {
+            latencies.record(Duration::from_millis(1));
+        }
+        latencies.record(Duration::from_secs(9));
+        let summary = latencies.summary();
+        assert!(close(summary.p99, Duration::from_millis(1)), "{summary:?}");
+        assert!(close(summary.max, Duration::from_secs(9)), "{summary:?}");
+    }
+
+    #[test]
+    fn extremes_are_counted_and_nothing_is_no_number() {
+        let mut latencies = Latencies::new();
+        assert_eq!(latencies.summary().count, 0);
+        latencies.record(Duration::ZERO);
+        latencies.record(Duration::from_secs(100_000));
+        let summary = latencies.summary();
+        assert_eq!(summary.count, 2);
+        assert!(close(summary.max, LONGEST), "{summary:?}");
+    }
+}

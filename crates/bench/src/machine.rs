@@ -1,0 +1,120 @@
+//! What the kernel says: a process's memory and CPU time, TCP memory, the file system of a folder.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::{Context, Result};
+
+/// Clock ticks per second in `/proc/PID/stat`; Linux fixes it for all programs.
+const TICKS: u32 = 100;
+
+/// Resident memory of a process, in bytes.
+pub(crate) fn resident(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+    kilobytes(&status, "VmRSS:").context("no VmRSS: the process has ended")
+}
+
+/// CPU time of a process so far, user and system.
+pub(crate) fn cpu(pid: u32) -> Result<Duration> {
+    let path = format!("/proc/{pid}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+    ticks(&stat).context("a /proc stat of another shape")
+}
+
+/// Memory that TCP holds for all sockets of the machine, both ends of loopback connections, in bytes.
+pub(crate) fn tcp_memory() -> Result<u64> {
+    let sockstat = fs::read_to_string("/proc/net/sockstat").context("failed to read /proc/net/sockstat")?;
+    let smaps = fs::read_to_string("/proc/self/smaps").context("failed to read /proc/self/smaps")?;
+    let page = kilobytes(&smaps, "KernelPageSize:").context("no page size")?;
+    Ok(tcp_pages(&sockstat).context("a /proc sockstat of another shape")? * page)
+}
+
+/// Type of the file system that a folder is on, e.g. `ext4`.
+pub(crate) fn file_system(folder: &Path) -> Result<String> {
+    let folder = folder.canonicalize().with_context(|| format!("failed to find {}", folder.display()))?;
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("failed to read /proc/self/mountinfo")?;
+    mount_type(&mounts, &folder).context("a /proc mountinfo of another shape")
+}
+
+/// A size such as `VmRSS:   1234 kB`, in bytes.
+fn kilobytes(text: &str, label: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(label))?;
+    let number: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(number * 1024)
+}
+
+/// `utime` and `stime`: the 14th and 15th field; the second one, a name in parentheses, may hold anything.
+fn ticks(stat: &str) -> Option<Duration> {
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some(Duration::from_secs(user + system) / TICKS)
+}
+
+fn tcp_pages(sockstat: &str) -> Option<u64> {
+    let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
+    let mut words = line.split_whitespace().skip_while(|word| *word != "mem").skip(1);
+    words.next()?.parse().ok()
+}
+
+/// The type of the longest mount point above the folder; of several there, the last one covers the others.
+fn mount_type(mounts: &str, folder: &Path) -> Option<String> {
+    let mut best: Option<(&Path, &str)> = None;
+    for line in mounts.lines() {
+        let (place, file_system) = line.split_once(" - ")?;
+        let point = Path::new(place.split_whitespace().nth(4)?);
+        let longest = best.is_none_or(|(known, _)| known.components().count() <= point.components().count());
+        if folder.starts_with(point) && longest {
+            best = Some((point, file_system.split_whitespace().next()?));
+        }
+    }
+    best.map(|(_, kind)| kind.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        let status = "Name:\tgrandstand\nVmPeak:\t  999 kB\nVmRSS:\t   1234 kB\n";
+        assert_eq!(kilobytes(status, "VmRSS:"), Some(1234 * 1024));
+        assert_eq!(kilobytes(status, "VmSwap:"), None);
+    }
+
+    #[test]
+    fn cpu_time_is_found_behind_any_name() {
+        let stat = "42 (a ) b) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20 0 4 0 999";
+        assert_eq!(ticks(stat), Some(Duration::from_secs(2)));
+        assert_eq!(ticks("42"), None);
+    }
+
+    #[test]
+    fn tcp_pages_are_the_ones_of_tcp() {
+        let sockstat = "sockets: used 24\nTCP: inuse 5 orphan 0 tw 716 alloc 5 mem 224\nUDP: inuse 0 mem 7\n";
+        assert_eq!(tcp_pages(sockstat), Some(224));
+        assert_eq!(tcp_pages("UDP: inuse 0 mem 7"), None);
+    }
+
+    #[test]
+    fn the_nearest_mount_counts() {
+        let mounts = "25 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
+                      26 25 0:20 / /tmp rw shared:1 - tmpfs tmpfs rw\n\
+                      27 25 0:21 / /tmpfoo rw - xfs /dev/vdb rw\n";
+        let kind = |folder| mount_type(mounts, Path::new(folder));
+        assert_eq!(kind("/srv/data").as_deref(), Some("ext4"));
+        assert_eq!(kind("/tmp/x").as_deref(), Some("tmpfs"));
+        assert_eq!(kind("/tmpfoo").as_deref(), Some("xfs"));
+    }
+
+    #[test]
+    fn this_process_has_memory_and_time() {
+        let own = std::process::id();
+        assert!(resident(own).unwrap() > 100_000);
+        while cpu(own).unwrap() == Duration::ZERO {
+            std::hint::black_box(0);
+        }
+        assert!(tcp_memory().is_ok());
+        assert!(!file_system(Path::new(".")).unwrap().is_empty());
+    }
+}

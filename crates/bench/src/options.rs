@@ -1,0 +1,104 @@
+//! The command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+
+/// Load tool for Grandstand, over the real protocol.
+///
+/// Start the server yourself (with --client-limits off) and name it, or let the tool start one:
+/// grandstand-bench ack --serve target/release/grandstand
+#[derive(Debug, Parser)]
+#[command(version)]
+pub struct Options {
+    #[command(subcommand)]
+    pub workload: Workload,
+    /// Print one JSON object instead of a table
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Which server to load.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("server").args(["url", "serve"]).required(true)))]
+pub struct TargetOptions {
+    /// The server's WebSocket URL, as it prints it: ws://host:port/
+    #[arg(long, requires = "app_id")]
+    pub url: Option<String>,
+    /// An app of that server
+    #[arg(long)]
+    pub app_id: Option<String>,
+    /// Process id of that server, for its memory and CPU
+    #[arg(long)]
+    pub server_pid: Option<u32>,
+    /// Start this program as the server, on free ports with a new data folder, and kill it at the end
+    #[arg(long, value_name = "BIN")]
+    pub serve: Option<PathBuf>,
+    /// Where that server's data folder is made; its disk is part of what is measured
+    #[arg(long, value_name = "DIR", requires = "serve")]
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Workload {
+    /// Messages that are accepted, committed and acknowledged per second, and how long that takes
+    Ack(AckOptions),
+    /// Memory for each joined member that does nothing
+    Idle(IdleOptions),
+}
+
+impl Workload {
+    /// Every workload needs a server.
+    #[must_use]
+    pub fn target(&self) -> &TargetOptions {
+        match self {
+            Self::Ack(ack) => &ack.target,
+            Self::Idle(idle) => &idle.target,
+        }
+    }
+}
+
+/// Senders into one room, which nobody is in: the store is measured, not the fan-out.
+#[derive(Debug, Args)]
+pub struct AckOptions {
+    #[command(flatten)]
+    pub target: TargetOptions,
+    /// Sending connections
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub senders: u32,
+    /// Messages of each sender that wait for their ack, at most
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    pub in_flight: u32,
+    /// Messages per second of all senders together, at fixed times; latency counts from those. Without it, each ack
+    /// is followed by the next message
+    #[arg(long, conflicts_with = "in_flight", value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate: Option<u32>,
+    /// Bytes of text in each message
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=5120))]
+    pub size: u32,
+    /// Not measured, at the start
+    #[arg(long, default_value = "2s", value_parser = humantime::parse_duration)]
+    pub warm_up: Duration,
+    /// Measured
+    #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
+    pub duration: Duration,
+}
+
+/// Members who joined one room and are silent.
+#[derive(Debug, Args)]
+pub struct IdleOptions {
+    #[command(flatten)]
+    pub target: TargetOptions,
+    /// Members
+    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub members: u32,
+    /// Connections that are being made at one time
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub parallel: u32,
+    /// Sockets from each of 127.0.0.2, 127.0.0.3 … when the server is on loopback
+    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=28_000))]
+    pub per_address: u32,
+    /// Silence between the last join and the measurement
+    #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]
+    pub settle: Duration,
+}

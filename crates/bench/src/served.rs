@@ -1,0 +1,100 @@
+//! A server of the tool's own: started on free ports with a new data folder, killed at the end.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+    time::timeout,
+};
+
+pub(crate) const APP: &str = "grandstand-bench";
+
+/// How long a start may take.
+const START: Duration = Duration::from_secs(30);
+
+pub(crate) struct Served {
+    child: Child,
+    /// Kept open, so that the server may go on printing.
+    _stdout: Lines<BufReader<ChildStdout>>,
+    data: TempDir,
+    pub(crate) url: String,
+    pub(crate) pid: u32,
+}
+
+impl Served {
+    pub(crate) async fn start(program: &Path, parent: Option<&PathBuf>) -> Result<Self> {
+        let data = match parent {
+            Some(parent) => tempfile::tempdir_in(parent),
+            None => tempfile::tempdir(),
+        }
+        .context("failed to make a data folder")?;
+        let mut child = Command::new(program)
+            .args(["serve", "--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"])
+            .args(["--app", &format!("{APP}:bench-key:bench-master-key"), "--client-limits", "off"])
+            .args(["--log", "warn", "--data"])
+            .arg(data.path())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("failed to start {}", program.display()))?;
+        let pid = child.id().context("the server ended at once")?;
+        let stdout = child.stdout.take().context("the server has no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let url =
+            timeout(START, websocket(&mut lines)).await.context("the server does not become ready")??;
+        Ok(Self { child, _stdout: lines, data, url, pid })
+    }
+
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.child.kill().await.context("failed to stop the server")?;
+        self.data.close().context("failed to remove the data folder")
+    }
+}
+
+async fn websocket(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<String> {
+    while let Some(line) = lines.next_line().await? {
+        if let Some(url) = value(&line, "WebSocket") {
+            return Ok(url.to_owned());
+        }
+    }
+    bail!("the server ended without becoming ready")
+}
+
+/// The last word of a line that begins with the label.
+fn value<'a>(line: &'a str, label: &str) -> Option<&'a str> {
+    let rest = line.trim_start().strip_prefix(label)?;
+    rest.starts_with(char::is_whitespace).then(|| rest.split_whitespace().last()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_by_its_label() {
+        let line = "  WebSocket   长连接地址    ws://127.0.0.1:44281/";
+        assert_eq!(value(line, "WebSocket"), Some("ws://127.0.0.1:44281/"));
+        assert_eq!(value(line, "Web"), None);
+        assert_eq!(value("WebSocket", "WebSocket"), None);
+        assert_eq!(value("Stop with Ctrl-C.", "WebSocket"), None);
+    }
+
+    #[tokio::test]
+    async fn a_program_that_is_no_server_is_reported() {
+        let Err(error) = Served::start(Path::new("/bin/true"), None).await else { panic!("started") };
+        assert!(error.to_string().contains("without becoming ready"), "{error:#}");
+        let Err(error) = Served::start(Path::new("/does/not/exist"), None).await else { panic!("started") };
+        assert!(error.to_string().contains("failed to start /does/not/exist"), "{error:#}");
+    }
+}

@@ -1,0 +1,157 @@
+//! One connection of the load: the real protocol in binary frames, with small buffers and without comfort.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use grandstand_protocol::{Command, Downlink, Event, Format, Open, Request};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{
+    WebSocketStream, client_async_with_config,
+    tungstenite::{ClientRequestBuilder, Message, protocol::WebSocketConfig},
+};
+
+/// Tungstenite allocates it for each connection at once; its default would be 128 KiB.
+const READ_BUFFER: usize = 4096;
+
+/// How long the server may take for anything while a workload is being set up.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Bit 7 of the capabilities: `peerId` may be left out, so that the server can share frames.
+const CONFIG: i64 = 0x80;
+
+/// Where connections go.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
+    pub(crate) uri: http::Uri,
+    pub(crate) app: String,
+}
+
+pub(crate) struct Socket {
+    stream: WebSocketStream<TcpStream>,
+    serial: i32,
+}
+
+impl Socket {
+    /// Connects from `from` (any address if none) and opens a session.
+    pub(crate) async fn open(endpoint: &Endpoint, from: Option<IpAddr>, client: &str) -> Result<Self> {
+        timeout(PATIENCE, Self::attempt(endpoint, from, client))
+            .await
+            .context("the server did not answer")?
+            .with_context(|| format!("failed to open a session for {client}"))
+    }
+
+    async fn attempt(endpoint: &Endpoint, from: Option<IpAddr>, client: &str) -> Result<Self> {
+        let socket = if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        if let Some(from) = from {
+            socket.bind(SocketAddr::new(from, 0)).with_context(|| format!("failed to bind {from}"))?;
+        }
+        let stream = socket.connect(endpoint.address).await.context("failed to connect")?;
+        stream.set_nodelay(true)?;
+        let request = ClientRequestBuilder::new(endpoint.uri.clone()).with_sub_protocol("lc.protobuf2.3");
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(READ_BUFFER);
+        let (stream, _) = client_async_with_config(request, stream, Some(config)).await?;
+        let mut socket = Self { stream, serial: 0 };
+        let open = Open { config: Some(CONFIG), ..Open::default() };
+        let request = Request {
+            app: Some(endpoint.app.clone()),
+            peer: Some(client.to_owned()),
+            serial: Some(0),
+            command: Command::Open(Box::new(open)),
+        };
+        socket.write(&request).await?;
+        socket.flush().await?;
+        match socket.next().await?.event {
+            Event::Opened { .. } => Ok(socket),
+            other => bail!("the server answered {other:?}"),
+        }
+    }
+
+    /// Asks and waits for the answer; nothing else is expected meanwhile.
+    pub(crate) async fn ask(&mut self, command: Command) -> Result<Event> {
+        let serial = self.send(command).await?;
+        self.flush().await?;
+        let answer = timeout(PATIENCE, async {
+            loop {
+                let said = self.next().await?;
+                if said.serial == Some(serial) {
+                    return anyhow::Ok(said.event);
+                }
+            }
+        });
+        match answer.await.context("the server did not answer")?? {
+            Event::Failed { fault } | Event::Refused { fault } => bail!("the server refused: {fault}"),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Puts a command into the write buffer; returns its serial.
+    pub(crate) async fn send(&mut self, command: Command) -> Result<i32> {
+        self.serial += 1;
+        let request = Request { app: None, peer: None, serial: Some(self.serial), command };
+        self.write(&request).await?;
+        Ok(self.serial)
+    }
+
+    async fn write(&mut self, request: &Request) -> Result<()> {
+        let frame = request.encode(Format::Binary);
+        Ok(self.stream.feed(Message::Binary(frame.payload)).await?)
+    }
+
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        Ok(self.stream.flush().await?)
+    }
+
+    /// The next event. Pings are answered on the way. Cancel safe.
+    pub(crate) async fn next(&mut self) -> Result<Downlink> {
+        loop {
+            match self.stream.next().await.context("the server ended the connection")?? {
+                Message::Binary(payload) => return Ok(Downlink::decode(Format::Binary, &payload)?),
+                Message::Close(frame) => bail!("the server closed the connection: {frame:?}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next event if it is here already.
+    pub(crate) fn ready(&mut self) -> Option<Result<Downlink>> {
+        self.next().now_or_never()
+    }
+}
+
+/// Source addresses on loopback: 127.0.0.2, 127.0.0.3 … with `per_address` sockets each. The server limits sockets
+/// per address, and an address has about 28,000 ports towards one destination.
+pub(crate) fn source(server: SocketAddr, number: u32, per_address: u32) -> Option<IpAddr> {
+    let IpAddr::V4(server) = server.ip() else { return None };
+    let host = 2 + number / per_address;
+    server.is_loopback().then(|| Ipv4Addr::from_bits(Ipv4Addr::new(127, 0, 0, 0).to_bits() + host).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_clients_come_from_several_addresses() {
+        let server: SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        for (number, expected) in
+            [(0, "127.0.0.2"), (3999, "127.0.0.2"), (4000, "127.0.0.3"), (1_200_000, "127.0.1.46")]
+        {
+            assert_eq!(source(server, number, 4000).unwrap().to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn elsewhere_the_system_chooses() {
+        for server in ["192.0.2.1:8080", "[::1]:8080"] {
+            assert_eq!(source(server.parse().unwrap(), 0, 4000), None);
+        }
+    }
+}

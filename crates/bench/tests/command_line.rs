@@ -1,0 +1,70 @@
+//! The command line: what is accepted, what is refused, and the defaults that published figures rest on.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser, error::ErrorKind};
+use grandstand_bench::options::{Options, Workload};
+
+fn parse(line: &str) -> Result<Options, clap::Error> {
+    Options::try_parse_from(["grandstand-bench"].into_iter().chain(line.split_whitespace()))
+}
+
+#[track_caller]
+fn refused(line: &str, kind: ErrorKind) {
+    let error = parse(line).unwrap_err();
+    assert_eq!(error.kind(), kind, "{line}: {error}");
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Options::command().debug_assert();
+}
+
+#[test]
+fn one_line_is_enough() {
+    let options = parse("ack --serve target/release/grandstand").unwrap();
+    let serve = options.workload.target().serve.as_deref().unwrap();
+    assert_eq!(serve.to_str(), Some("target/release/grandstand"));
+    let Workload::Ack(ack) = options.workload else { panic!("another workload") };
+    assert_eq!((ack.senders, ack.in_flight, ack.rate, ack.size), (200, 2, None, 200));
+    assert_eq!((ack.warm_up, ack.duration), (Duration::from_secs(2), Duration::from_secs(10)));
+    let Workload::Idle(idle) = parse("idle --serve b").unwrap().workload else { panic!("another workload") };
+    assert_eq!((idle.members, idle.per_address), (5000, 4000));
+}
+
+#[test]
+fn a_running_server_is_named_by_url_and_app() {
+    let options =
+        parse("idle --url ws://127.0.0.1:8080/ --app-id a --server-pid 7 --members 9 --json").unwrap();
+    assert_eq!((options.workload.target().server_pid, options.json), (Some(7), true));
+    refused("ack --url ws://127.0.0.1:8080/", ErrorKind::MissingRequiredArgument);
+}
+
+#[test]
+fn exactly_one_server_is_loaded() {
+    refused("ack", ErrorKind::MissingRequiredArgument);
+    refused("ack --serve b --url ws://h/ --app-id a", ErrorKind::ArgumentConflict);
+    refused("--json", ErrorKind::MissingSubcommand);
+}
+
+#[test]
+fn a_rate_and_a_number_in_flight_exclude_each_other() {
+    let Workload::Ack(ack) = parse("ack --serve b --rate 20000").unwrap().workload else { panic!("another") };
+    assert_eq!(ack.rate, Some(20_000));
+    refused("ack --serve b --rate 20000 --in-flight 3", ErrorKind::ArgumentConflict);
+}
+
+#[test]
+fn values_without_sense_are_refused() {
+    for line in [
+        "ack --serve b --senders 0",
+        "ack --serve b --rate 0",
+        "ack --serve b --size 5121",
+        "ack --serve b --duration soon",
+        "idle --serve b --members 0",
+        "idle --serve b --per-address 30000",
+    ] {
+        refused(line, ErrorKind::ValueValidation);
+    }
+}
