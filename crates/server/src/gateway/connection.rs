@@ -6,7 +6,7 @@ mod writer;
 use std::{sync::Arc, time::Duration};
 
 use grandstand_room::lanes::Bounds;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use self::{reader::Reader, writer::Writer};
 use super::{
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::node::Node;
 
-/// How long a closing connection may take to write what it has to say.
+/// How long a closing connection may take to write what it has to say, and to see that the peer has it.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Serves a connection to its end. The caller's task belongs to the listener.
@@ -55,11 +55,16 @@ pub async fn serve(node: Arc<Node>, upgraded: Upgraded, seat: Seat) {
             }
         }
     };
+    // A peer that does not read, or does not close, cannot hold up the end.
+    let end = Instant::now() + LAST_WORDS;
     let last_words = async {
-        // A peer that does not read cannot hold up the end.
         if !broken {
-            let _ = timeout(LAST_WORDS, writing).await;
+            let _ = timeout_at(end, writing).await;
         }
     };
     tokio::join!(last_words, reader.disconnect());
+    if !broken {
+        // A socket that is dropped with unread bytes ends in a reset, which can take the close code from the peer.
+        let _ = timeout_at(end, reader.discard()).await;
+    }
 }

@@ -1,10 +1,12 @@
 //! Coming back: by token, after what time, and with which messages.
 
-use grandstand_protocol::{Code, Command, Event, Level, Open};
+use std::net::SocketAddr;
+
+use grandstand_protocol::{Code, Command, Downlink, Event, Format, Level, Open, Request};
 
 use crate::{
     guest::{Guest, message},
-    raw::{PING, PONG},
+    raw::{BINARY, PING, PONG, Raw},
     server::Server,
 };
 
@@ -204,4 +206,36 @@ async fn a_fresh_login_gets_the_room_and_leaves_it_to_the_device_that_returns_by
     assert_eq!(host.count(&room).await, 2, "one client id with two sessions, and the host");
     host.say(&room, Level::Normal, "to both").await;
     assert_eq!(desktop.hear_until("to both").await, ["to both"]);
+}
+
+/// As Java up to 7.0 after a goaway: no app, no serial, and the `login` that names the app comes later.
+async fn open_unnamed(address: SocketAddr, token: &str) -> (Raw, Downlink) {
+    let open = Open { reopen: true, token: Some(token.to_owned()), ..Open::default() };
+    let command = Command::Open(Box::new(open));
+    let request = Request { app: None, peer: Some("guest".to_owned()), serial: None, command };
+    let mut raw = Raw::connect(address, "lc.protobuf2.3").await;
+    raw.send(BINARY, &request.encode(Format::Binary).payload).await;
+    let (_, payload) = raw.next().await.unwrap();
+    (raw, Downlink::decode(Format::Binary, &payload).unwrap())
+}
+
+#[tokio::test]
+async fn a_token_names_the_app() {
+    let server = Server::start("").await;
+    let (mut host, guest, token, room) = host_and_guest(&server).await;
+    drop(guest);
+    server.until_dropped("guest").await;
+    let (_raw, answer) = open_unnamed(server.address, &token.text).await;
+    assert!(matches!(answer.event, Event::Opened { .. }), "{answer:?}");
+    assert_eq!(host.count(&room).await, 2);
+}
+
+#[tokio::test]
+async fn a_stale_token_does_not_cost_the_socket() {
+    let server = Server::start("").await;
+    let (raw, answer) = open_unnamed(server.address, "of another server").await;
+    let Event::Failed { fault } = &answer.event else { panic!("a refusal, not {answer:?}") };
+    assert!(fault.is(Code::SessionTokenExpired), "{fault}");
+    assert_eq!(answer.serial, None);
+    Guest::over(raw, "guest", Format::Binary).open(Open::default()).await;
 }

@@ -131,6 +131,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Reads on until the peer has closed too, and looks at nothing.
+    pub(super) async fn discard(&mut self) {
+        while matches!(read(&mut self.stream, |_| {}).await, Ok(1..)) {}
+    }
+
     async fn turn(&mut self) -> Result<(), End> {
         match self.next().await {
             Turn::Read(Ok(0) | Err(_)) => Err(End(None)),
@@ -151,7 +156,7 @@ impl<'a> Reader<'a> {
             biased;
             () = self.outbox.signalled.notified() => Turn::Signals,
             () = self.peer.seat.displaced() => Turn::Displaced,
-            read = read(&mut self.stream, &mut self.frames), if !paused => Turn::Read(read),
+            read = read(&mut self.stream, |bytes| self.frames.feed(bytes)), if !paused => Turn::Read(read),
             () = sleep_until(deadline) => Turn::Deadline,
         }
     }
@@ -241,13 +246,13 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads what there is into the thread's buffer and on into the decoder.
-async fn read(stream: &mut ReadHalf<Transport>, frames: &mut Frames) -> io::Result<usize> {
+/// Reads what there is into the thread's buffer and hands it on.
+async fn read(stream: &mut ReadHalf<Transport>, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
     poll_fn(|cx| {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
-            frames.feed(buffer.filled());
+            take(buffer.filled());
             io::Result::Ok(buffer.filled().len()).into()
         })
     })
