@@ -20,7 +20,8 @@ use tungstenite::{
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let mut args = args().skip(1);
-    let mut next = || args.next().ok_or_else(|| io::Error::other("usage: websocket_echo ADDR:PORT BYTES FRAGMENTS"));
+    let mut next =
+        || args.next().ok_or_else(|| io::Error::other("usage: websocket_echo ADDR:PORT BYTES FRAGMENTS"));
     let address: SocketAddr = next()?.parse().map_err(io::Error::other)?;
     let message = next()?.parse().map_err(io::Error::other)?;
     let fragments = next()?.parse().map_err(io::Error::other)?;
@@ -79,7 +80,9 @@ async fn upgrade(stream: &mut TcpStream) -> io::Result<()> {
     let head = String::from_utf8_lossy(&head);
     let key = head
         .lines()
-        .find_map(|line| line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key")))
+        .find_map(|line| {
+            line.split_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
+        })
         .map(|(_, key)| derive_accept_key(key.trim().as_bytes()))
         .ok_or_else(|| io::Error::other("no Sec-WebSocket-Key"))?;
     let answer = format!(

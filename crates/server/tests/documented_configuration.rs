@@ -19,11 +19,12 @@ fn every_value_of_the_example_is_the_default() {
 /// What has no fixed default stands there as a comment, and must be right, too.
 #[test]
 fn what_is_commented_out_is_accepted() {
+    // Fewer connections than in the example: not every machine that runs tests may open so many files.
     let uncommented: String = example()
+        .replace("connections = 15000", "connections = 500")
         .lines()
         .map(|line| line.strip_prefix("# ").filter(|rest| is_toml(rest)).unwrap_or(line))
-        .map(|line| if line.starts_with("connections") { "connections = 500\n".to_owned() } else { format!("{line}\n") })
-        .collect();
+        .fold(String::new(), |text, line| text + line + "\n");
     let config = Config::from_toml(&uncommented).unwrap();
     assert_eq!(config.limits.connections, 500);
     assert_eq!(config.limits.sessionless_sockets, 5000);
