@@ -19,7 +19,7 @@ build: console ## The server, optimised, with the demo room inside.
 
 console: console/dist/index.html
 
-console/dist/index.html: $(shell find console/src console/index.html console/vite.config.ts console/package-lock.json -type f)
+console/dist/index.html: $(shell find console/src console/index.html console/vite.config.ts console/tsconfig.json console/package.json console/package-lock.json -type f)
 	cd console && $(NPM_CI) && npm run build
 
 test: debian-packages build ## Every test there is; installs what they need.
@@ -30,7 +30,7 @@ test: debian-packages build ## Every test there is; installs what they need.
 	$(MAKE) test-java
 	$(MAKE) test-browser
 
-test-rust: console ## Rules, codec, store, gateway, client: the Rust tests.
+test-rust: build ## Rules, codec, store, gateway, client: the Rust tests.
 	cargo test --workspace --locked
 
 test-console: console ## The demo room's own logic.
@@ -53,7 +53,7 @@ check: console ## Format, lints, dependencies, generated code, tidiness.
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo xtask codegen --check
 	cargo xtask tidy
-	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny --version 0.20.2
 	cargo deny --log-level error check bans licenses sources
 	cd console && npm run check
 
