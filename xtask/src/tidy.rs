@@ -70,7 +70,9 @@ impl Repository {
     fn read(root: &Path) -> Result<Self, Box<dyn Error>> {
         // Files not yet added count too: a rule that speaks up only after `git add` speaks late.
         let args = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
-        let listing = Command::new("git").arg("-C").arg(root).args(args).output()?;
+        // In containers the files often belong to another user, which git takes amiss.
+        let git = ["-c", "safe.directory=*", "-C"];
+        let listing = Command::new("git").args(git).arg(root).args(args).output()?;
         if !listing.status.success() {
             return Err(format!("git ls-files: {}", String::from_utf8_lossy(&listing.stderr)).into());
         }
