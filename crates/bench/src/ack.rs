@@ -19,7 +19,7 @@ use tokio::{
 use crate::{
     latency::Latencies,
     machine,
-    options::AckOptions,
+    options::{AckOptions, PER_ADDRESS},
     pace::Pace,
     report::{Report, per_second},
     socket::{Endpoint, Socket, source},
@@ -46,6 +46,8 @@ struct Tally {
     refused: BTreeMap<String, u64>,
     /// Messages without an answer at the end.
     unanswered: u64,
+    /// Messages that should have gone and never did, because too many were waiting.
+    unsent: u64,
 }
 
 struct Sender {
@@ -62,8 +64,12 @@ pub(crate) async fn run(target: &Target, options: &AckOptions) -> Result<Report>
     let room = empty_room(endpoint).await?;
     let mut sockets: Vec<Socket> = stream::iter(0..options.senders)
         .map(|number| async move {
-            Socket::open(endpoint, source(endpoint.address, number, 4000), &format!("bench-sender-{number}"))
-                .await
+            Socket::open(
+                endpoint,
+                source(endpoint.address, number, PER_ADDRESS),
+                &format!("bench-sender-{number}"),
+            )
+            .await
         })
         .buffer_unordered(PARALLEL)
         .try_collect()
@@ -146,24 +152,40 @@ async fn watch(
 impl Sender {
     async fn run(mut self, start: Instant, end: Instant) -> Result<()> {
         sleep_until(start).await;
-        while Instant::now() < end {
-            self.send_due().await?;
-            let wake = self.pace.next().map_or(end, |next| next.min(end));
+        let late = end + DRAIN;
+        if let Ok(sent) = timeout_at(late, self.send_all(end)).await {
+            sent?;
+            while !self.waiting.is_empty() {
+                let Ok(said) = timeout_at(late, self.socket.next()).await else { break };
+                self.answered(&said?)?;
+            }
+        }
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.unanswered += u64::try_from(self.waiting.len())?;
+        tally.unsent += u64::try_from(std::iter::from_fn(|| self.pace.due(end, end, 0)).count())?;
+        Ok(())
+    }
+
+    async fn send_all(&mut self, end: Instant) -> Result<()> {
+        while !self.pace.is_done(Instant::now(), end) {
+            self.send_due(end).await?;
+            let wake = self.pace.next().unwrap_or(end);
             tokio::select! {
                 said = self.socket.next() => self.answered(&said?)?,
-                () = sleep_until(wake) => {}
+                // Too many wait for an answer: only that helps.
+                () = sleep_until(wake), if wake > Instant::now() => {}
             }
             // What has come together is taken together, so that the next messages leave together.
             while let Some(said) = self.socket.ready() {
                 self.answered(&said?)?;
             }
         }
-        self.drain(end + DRAIN).await
+        Ok(())
     }
 
-    async fn send_due(&mut self) -> Result<()> {
+    async fn send_due(&mut self, end: Instant) -> Result<()> {
         let mut wrote = false;
-        while let Some(intended) = self.pace.due(Instant::now(), self.waiting.len()) {
+        while let Some(intended) = self.pace.due(Instant::now(), end, self.waiting.len()) {
             let serial = self.socket.send(Command::Send(Box::new(self.message.clone()))).await?;
             self.waiting.push_back((serial, intended));
             wrote = true;
@@ -177,22 +199,12 @@ impl Sender {
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.answered(&said.event, intended, Instant::now())
     }
-
-    async fn drain(mut self, until: Instant) -> Result<()> {
-        while !self.waiting.is_empty() {
-            let Ok(said) = timeout_at(until, self.socket.next()).await else { break };
-            self.answered(&said?)?;
-        }
-        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
-        tally.unanswered += u64::try_from(self.waiting.len())?;
-        Ok(())
-    }
 }
 
 impl Tally {
     fn new(window: (Instant, Instant)) -> Self {
         let (latencies, refused) = (Latencies::new(), BTreeMap::new());
-        Self { window, latencies, acked: 0, refused, unanswered: 0 }
+        Self { window, latencies, acked: 0, refused, unanswered: 0, unsent: 0 }
     }
 
     fn answered(&mut self, event: &Event, intended: Instant, now: Instant) -> Result<()> {
@@ -247,6 +259,9 @@ fn report(
     }
     if tally.unanswered > 0 {
         report.warn(format!("{} messages without an answer at the end", tally.unanswered));
+    }
+    if tally.unsent > 0 {
+        report.warn(format!("{} messages never sent: the server is too far behind", tally.unsent));
     }
     Ok(report)
 }

@@ -4,6 +4,9 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+/// Sockets from one address: the server's default limit is 5,000.
+pub(crate) const PER_ADDRESS: u32 = 4000;
+
 /// Load tool for Grandstand, over the real protocol.
 ///
 /// Start the server yourself (with --client-limits off) and name it, or let the tool start one:
@@ -96,7 +99,7 @@ pub struct IdleOptions {
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub parallel: u32,
     /// Sockets from each of 127.0.0.2, 127.0.0.3 … when the server is on loopback
-    #[arg(long, default_value_t = 4000, value_parser = clap::value_parser!(u32).range(1..=28_000))]
+    #[arg(long, default_value_t = PER_ADDRESS, value_parser = clap::value_parser!(u32).range(1..=28_000))]
     pub per_address: u32,
     /// Silence between the last join and the measurement
     #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]

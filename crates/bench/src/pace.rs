@@ -23,15 +23,23 @@ impl Pace {
         Self::Timed { next: start + interval * number / senders, interval }
     }
 
-    /// A message that is due, by the time at which it should go; `waiting` have no answer yet.
-    pub(crate) fn due(&mut self, now: Instant, waiting: usize) -> Option<Instant> {
+    /// A message that is due, by the time at which it should go, before `end`; `waiting` have no answer yet.
+    pub(crate) fn due(&mut self, now: Instant, end: Instant, waiting: usize) -> Option<Instant> {
         match self {
-            Self::Answered { in_flight } => (waiting < *in_flight).then_some(now),
-            Self::Timed { next, interval } => (*next <= now && waiting < BEHIND).then(|| {
+            Self::Answered { in_flight } => (now < end && waiting < *in_flight).then_some(now),
+            Self::Timed { next, interval } => (*next <= now && *next < end && waiting < BEHIND).then(|| {
                 let intended = *next;
                 *next += *interval;
                 intended
             }),
+        }
+    }
+
+    /// Whether everything has been sent that should go before `end`.
+    pub(crate) fn is_done(&self, now: Instant, end: Instant) -> bool {
+        match self {
+            Self::Answered { .. } => now >= end,
+            Self::Timed { next, .. } => *next >= end,
         }
     }
 
@@ -51,11 +59,14 @@ mod tests {
     #[test]
     fn answers_make_room() {
         let now = Instant::now();
+        let end = now + Duration::from_secs(1);
         let mut pace = Pace::Answered { in_flight: 2 };
-        assert_eq!(pace.due(now, 0), Some(now));
-        assert_eq!(pace.due(now, 1), Some(now));
-        assert_eq!(pace.due(now, 2), None);
+        assert_eq!(pace.due(now, end, 0), Some(now));
+        assert_eq!(pace.due(now, end, 1), Some(now));
+        assert_eq!(pace.due(now, end, 2), None);
+        assert_eq!(pace.due(end, end, 0), None);
         assert_eq!(pace.next(), None);
+        assert_eq!((pace.is_done(now, end), pace.is_done(end, end)), (false, true));
     }
 
     /// 4 senders, 1,000 messages in a second: each sends 250, none at the time of another.
@@ -66,7 +77,9 @@ mod tests {
         let mut times = Vec::new();
         for number in 0..4 {
             let mut pace = Pace::timed(1000, number, 4, start);
-            times.extend(std::iter::from_fn(|| pace.due(end - Duration::from_nanos(1), 0)));
+            assert!(!pace.is_done(end, end));
+            times.extend(std::iter::from_fn(|| pace.due(end, end, 0)));
+            assert!(pace.is_done(end, end));
         }
         times.sort();
         assert_eq!(times.len(), 1000);
@@ -76,12 +89,12 @@ mod tests {
     #[test]
     fn a_late_message_keeps_its_time() {
         let start = Instant::now();
+        let (late, end) = (start + Duration::from_millis(250), start + Duration::from_secs(1));
         let mut pace = Pace::timed(10, 0, 1, start);
-        let late = start + Duration::from_millis(250);
         let intended: Vec<_> =
-            std::iter::from_fn(|| pace.due(late, 0)).map(|at| (at - start).as_millis()).collect();
+            std::iter::from_fn(|| pace.due(late, end, 0)).map(|at| (at - start).as_millis()).collect();
         assert_eq!(intended, [0, 100, 200]);
         assert_eq!(pace.next(), Some(start + Duration::from_millis(300)));
-        assert_eq!(pace.due(late + Duration::from_secs(9), BEHIND), None, "too many wait");
+        assert_eq!(pace.due(end, end, BEHIND), None, "too many wait");
     }
 }

@@ -4,3 +4,4 @@
 mod flow;
 mod restart;
 mod server;
+mod tls;

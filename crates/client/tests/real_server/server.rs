@@ -1,7 +1,7 @@
 //! The real program as a child process on a free port.
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -22,7 +22,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), "127.0.0.1:0")
+        Self::start_with("")
+    }
+
+    /// With further sections of configuration.
+    pub(crate) fn start_with(sections: &str) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let config = format!("[limits]\nwill_grace = \"100ms\"\n{sections}");
+        fs::write(data.path().join("grandstand.toml"), config).unwrap();
+        Self::start_in(data, "127.0.0.1:0")
     }
 
     fn start_in(data: TempDir, bind: &str) -> Self {
@@ -30,7 +38,8 @@ impl Server {
             .args(["serve", "--bind", bind, "--admin-bind", "127.0.0.1:0", "--client-limits", "off"])
             .args(["--app", &format!("{APP}:client-test-key:client-test-master"), "--log", "warn", "--data"])
             .arg(data.path())
-            .env("GRANDSTAND_LIMITS__WILL_GRACE", "100ms")
+            .arg("--config")
+            .arg(data.path().join("grandstand.toml"))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

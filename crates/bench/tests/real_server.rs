@@ -1,0 +1,65 @@
+//! Each workload once, small, against the real server.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+use clap::Parser;
+use grandstand_bench::options::Options;
+use serde_json::Value;
+
+/// `GRANDSTAND_BIN`, or what was built last.
+fn program() -> PathBuf {
+    if let Some(path) = env::var_os("GRANDSTAND_BIN") {
+        return path.into();
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    ["target/release/grandstand", "target/debug/grandstand"]
+        .map(|path| root.join(path))
+        .into_iter()
+        .find(|path| path.exists())
+        .expect("build the server first: cargo build -p grandstand (or set GRANDSTAND_BIN)")
+}
+
+async fn run(line: &str) -> Value {
+    let program = program();
+    let words = ["grandstand-bench"].into_iter().chain(line.split_whitespace());
+    let options = Options::try_parse_from(words.chain(["--serve", program.to_str().unwrap()])).unwrap();
+    let report = grandstand_bench::run(options).await.unwrap();
+    assert!(!report.table().is_empty());
+    report.json()
+}
+
+/// Whatever the load may have been short of, no message was refused or lost.
+fn faults(report: &Value) -> Vec<&str> {
+    let warnings = report["warnings"].as_array().unwrap().iter().map(|warning| warning.as_str().unwrap());
+    warnings.filter(|warning| !warning.contains("client-bound") && !warning.contains("in memory")).collect()
+}
+
+#[tokio::test]
+async fn acks_are_counted_and_timed() {
+    for how in ["--in-flight 3", "--rate 200"] {
+        let report = run(&format!("ack --senders 4 --warm-up 0s --duration 1s {how}")).await;
+        assert!(report["acked_per_s"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(report["ack_p50_ms"].as_f64().unwrap() > 0.0, "{report}");
+        assert_eq!(faults(&report), [""; 0]);
+    }
+}
+
+/// All of them and no more: at 200 messages a second for a second.
+#[tokio::test]
+async fn a_rate_is_kept() {
+    let report = run("ack --senders 4 --warm-up 0s --duration 1s --rate 200").await;
+    assert_eq!(report["samples"], 200, "{report}");
+}
+
+#[tokio::test]
+async fn idle_members_join_and_are_counted_by_the_server() {
+    let report = run("idle --members 50 --settle 0s").await;
+    assert_eq!(report["members"], 50);
+    assert!(report["joins_per_s"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(report["server_after_bytes"].as_i64().unwrap() > 1_000_000, "{report}");
+    assert_eq!(faults(&report), [""; 0]);
+}
