@@ -52,12 +52,12 @@ pub(super) fn page(
 
 fn page_sql(query: &HistoryQuery) -> &'static str {
     macro_rules! sql {
-        ($kind:literal, $order:literal) => {
+        ($from:literal, $kind:literal, $order:literal) => {
             concat!(
                 "SELECT ",
                 message_columns!(),
-                " FROM messages WHERE room = ?1 AND (timestamp, number) >= (?2, ?3)
-                 AND (timestamp, number) <= (?4, ?5) AND ",
+                $from,
+                " WHERE room = ?1 AND (timestamp, number) >= (?2, ?3) AND (timestamp, number) <= (?4, ?5) AND ",
                 $kind,
                 " ORDER BY timestamp ",
                 $order,
@@ -67,11 +67,14 @@ fn page_sql(query: &HistoryQuery) -> &'static str {
             )
         };
     }
+    // Left to itself, the planner walks the whole room to find a rare type.
     match (query.direction, query.lctype) {
-        (Direction::Old, None) => sql!("?7 IS NULL", "DESC"),
-        (Direction::New, None) => sql!("?7 IS NULL", "ASC"),
-        (Direction::Old, Some(_)) => sql!("lctype = ?7", "DESC"),
-        (Direction::New, Some(_)) => sql!("lctype = ?7", "ASC"),
+        (Direction::Old, None) => sql!(" FROM messages", "?7 IS NULL", "DESC"),
+        (Direction::New, None) => sql!(" FROM messages", "?7 IS NULL", "ASC"),
+        (Direction::Old, Some(_)) => {
+            sql!(" FROM messages INDEXED BY messages_by_type", "lctype = ?7", "DESC")
+        }
+        (Direction::New, Some(_)) => sql!(" FROM messages INDEXED BY messages_by_type", "lctype = ?7", "ASC"),
     }
 }
 

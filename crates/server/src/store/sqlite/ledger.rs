@@ -12,6 +12,9 @@ use crate::store::Stamp;
 /// Rooms remembered at most; beyond that all are forgotten and read again as needed.
 const ROOMS: usize = 50_000;
 
+/// Rows written between two checkpoints: the log stays at some megabytes, and a checkpoint at some milliseconds.
+const CHECKPOINT: u64 = 2000;
+
 /// A room by the row of its app and its id.
 pub(super) type RoomKey = (i64, RoomId);
 
@@ -54,6 +57,8 @@ pub(super) struct Ledger {
     changed: Vec<RoomKey>,
     epoch: Option<u64>,
     epoch_changed: bool,
+    /// Rows that this connection had written at the last checkpoint.
+    checkpointed: u64,
     /// The file failed: what the connection believes about it may be wrong.
     broken: bool,
 }
@@ -68,6 +73,7 @@ impl Ledger {
             changed: Vec::new(),
             epoch: None,
             epoch_changed: false,
+            checkpointed: 0,
             broken: false,
         }
     }
@@ -76,6 +82,7 @@ impl Ledger {
     pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
         if self.broken {
             self.connection = open::writer(&self.folder)?;
+            self.checkpointed = 0;
             self.broken = false;
         }
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
@@ -99,10 +106,19 @@ impl Ledger {
         self.broken |= broken || !undone;
     }
 
-    /// Between groups: bounds what is remembered.
+    /// Between groups, when all are answered: bounds what is remembered, and the log.
     pub(super) fn tidy_up(&mut self) {
         if self.heads.len() > ROOMS {
             self.heads.clear();
+        }
+        let written = self.connection.total_changes();
+        if written.saturating_sub(self.checkpointed) < CHECKPOINT {
+            return;
+        }
+        self.checkpointed = written;
+        // What cannot be copied now, because of a reader or a full disk, is copied next time.
+        if let Err(error) = self.connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)") {
+            tracing::warn!(%error, "could not empty the log into the database");
         }
     }
 

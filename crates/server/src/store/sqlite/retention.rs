@@ -4,7 +4,7 @@ use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::clock::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{ledger::Ledger, messages::DEDUPE, rooms};
+use super::{ledger::Ledger, messages::DEDUPE, rooms, sessions};
 use crate::store::{Retention, Swept};
 
 /// Messages removed in one slice: a few milliseconds of the writer's time.
@@ -115,10 +115,12 @@ fn room_of_oldest(connection: &Connection, expired: Millis) -> rusqlite::Result<
 
 /// Rooms without a message, a change or an import since `expired`.
 fn idle_rooms(ledger: &mut Ledger, expired: Millis) -> rusqlite::Result<Vec<(AppId, RoomId)>> {
+    // App by app along the index by `updated_at`: `CROSS JOIN` keeps this order.
     let found: Vec<(AppId, RoomId)> = ledger
         .connection
         .prepare_cached(
-            "SELECT a.id, r.id FROM apps a JOIN rooms r ON r.app = a.row JOIN heads h ON h.room = r.row
+            "SELECT a.id, r.id FROM apps a CROSS JOIN rooms r INDEXED BY rooms_by_update ON r.app = a.row
+             JOIN heads h ON h.room = r.row
              WHERE r.updated_at < ?1 AND r.created_at < ?1 AND coalesce(r.imported_at, 0) < ?1
                AND coalesce(h.last_message_at, 0) < ?1 LIMIT ?2",
         )?
@@ -139,21 +141,16 @@ fn idle_rooms(ledger: &mut Ledger, expired: Millis) -> rusqlite::Result<Vec<(App
 }
 
 fn dropped_sessions(connection: &Connection, expired: Millis) -> rusqlite::Result<u64> {
-    connection
+    let found: Vec<(Vec<u8>, i64)> = connection
         .prepare_cached(
-            "DELETE FROM wills WHERE (app, session) IN
-                 (SELECT app, session FROM sessions WHERE dropped_at IS NOT NULL AND dropped_at < ?1
-                  ORDER BY dropped_at, app, session LIMIT ?2)",
+            "SELECT session, app FROM sessions WHERE dropped_at IS NOT NULL AND dropped_at < ?1 LIMIT ?2",
         )?
-        .execute(params![expired.0, ROWS])?;
-    connection
-        .prepare_cached(
-            "DELETE FROM sessions WHERE (app, session) IN
-                 (SELECT app, session FROM sessions WHERE dropped_at IS NOT NULL AND dropped_at < ?1
-                  ORDER BY dropped_at, app, session LIMIT ?2)",
-        )?
-        .execute(params![expired.0, ROWS])
-        .map(|removed| removed as u64)
+        .query_map(params![expired.0, ROWS], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (session, app) in &found {
+        sessions::forget(connection, *app, session)?;
+    }
+    Ok(found.len() as u64)
 }
 
 /// Rows follow time, so the first that is fresh ends the slice.

@@ -217,13 +217,17 @@ pub(super) fn reattach(ledger: &mut Ledger, app: &AppId, session: SessionId) -> 
 /// Forgets a session and its wills.
 pub(super) fn end(ledger: &mut Ledger, app: &AppId, session: SessionId) -> rusqlite::Result<()> {
     let Some(app) = ledger.app(app)? else { return Ok(()) };
-    for sql in [
-        "DELETE FROM wills WHERE app = ?1 AND session = ?2",
-        "DELETE FROM sessions WHERE app = ?1 AND session = ?2",
-    ] {
-        ledger.connection.prepare_cached(sql)?.execute(params![app, blob(session)])?;
-    }
-    Ok(())
+    forget(&ledger.connection, app, &blob(session))
+}
+
+pub(super) fn forget(connection: &Connection, app: i64, session: &[u8]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM wills WHERE app = ?1 AND session = ?2")?
+        .execute(params![app, session])?;
+    connection
+        .prepare_cached("DELETE FROM sessions WHERE app = ?1 AND session = ?2")?
+        .execute(params![app, session])
+        .map(drop)
 }
 
 /// What is remembered of a client's sessions. Those whose room is gone and that hold no wills count as forgotten.

@@ -125,6 +125,23 @@ async fn a_panic_in_one_write_harms_no_other() {
 }
 
 #[tokio::test]
+async fn the_log_stays_small() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_room(folder.path()).await;
+    for n in 0..40 {
+        let burst = (0..100).map(|m| store.append(message(&format!("{n} {m}")), NOW));
+        for outcome in futures_util::future::join_all(burst).await {
+            outcome.unwrap();
+        }
+    }
+    // 4,000 messages of 4,000 bytes take over 16 MB; between two checkpoints there is half of that.
+    let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+    assert!(size("grandstand.db") > 6_000_000, "{}", size("grandstand.db"));
+    assert!(size("grandstand.db-wal") < 14_000_000, "{}", size("grandstand.db-wal"));
+    store.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn history_is_read_along_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let store = with_room(folder.path()).await;

@@ -11,40 +11,59 @@ pub(super) struct Narrowing {
     pub(super) values: Vec<Value>,
     /// Whether it also lets no other room through.
     pub(super) exact: bool,
+    /// Whether an index of `rooms` finds what it lets through.
+    pub(super) indexed: bool,
 }
 
 impl Narrowing {
     fn exact(sql: impl Into<String>, values: Vec<Value>) -> Self {
-        Self { sql: sql.into(), values, exact: true }
+        Self { sql: sql.into(), values, exact: true, indexed: false }
     }
 
     /// Lets every room through: the rules decide.
     fn undecided() -> Self {
-        Self { sql: "TRUE".to_owned(), values: Vec::new(), exact: false }
+        Self { sql: "TRUE".to_owned(), values: Vec::new(), exact: false, indexed: false }
     }
 }
 
 pub(super) fn narrow(filter: &Filter) -> Narrowing {
     match filter {
-        Filter::And(parts) => join(parts, " AND ", "TRUE"),
-        Filter::Or(parts) => join(parts, " OR ", "FALSE"),
+        Filter::And(parts) => join(parts, true),
+        Filter::Or(parts) => join(parts, false),
         Filter::Is(field, test) => match column(field) {
-            Some((column, kind)) => on_column(column, kind, test),
+            Some((column, kind)) => {
+                let indexed = has_index(field) && selects(test);
+                Narrowing { indexed, ..on_column(column, kind, test) }
+            }
             None => on_path(field, test),
         },
     }
 }
 
-fn join(parts: &[Filter], with: &str, empty: &str) -> Narrowing {
+fn join(parts: &[Filter], and: bool) -> Narrowing {
     let parts: Vec<_> = parts.iter().map(narrow).collect();
+    let (with, empty) = if and { (" AND ", "TRUE") } else { (" OR ", "FALSE") };
     if parts.is_empty() {
         return Narrowing::exact(empty, Vec::new());
     }
+    let mut indexed = parts.iter().map(|part| part.indexed);
     Narrowing {
+        indexed: if and { indexed.any(|indexed| indexed) } else { indexed.all(|indexed| indexed) },
         exact: parts.iter().all(|part| part.exact),
         sql: format!("({})", parts.iter().map(|part| part.sql.as_str()).collect::<Vec<_>>().join(with)),
         values: parts.into_iter().flat_map(|part| part.values).collect(),
     }
+}
+
+/// Whether an index of `rooms` begins with the field's column, after the app.
+fn has_index(field: &Field) -> bool {
+    matches!(field, Field::Id | Field::CreatedAt | Field::UpdatedAt)
+}
+
+/// Whether a test takes a range or some points of an index.
+fn selects(test: &Test) -> bool {
+    use Test::{Eq, Gt, Gte, In, Lt, Lte};
+    matches!(test, Eq(_) | In(_) | Lt(_) | Lte(_) | Gt(_) | Gte(_))
 }
 
 /// What a column holds.
@@ -130,5 +149,5 @@ fn on_path(field: &Field, test: &Test) -> Narrowing {
     values.push(Value::Blob(Vec::new()));
     let list = vec!["?"; values.len()].join(", ");
     let null = if wanted.contains(&Scalar::Null) { " OR r.name IS NULL" } else { "" };
-    Narrowing { sql: format!("(r.name IN ({list}){null})"), values, exact: false }
+    Narrowing { sql: format!("(r.name IN ({list}){null})"), values, exact: false, indexed: true }
 }

@@ -104,7 +104,8 @@ CREATE TABLE sessions (
     -- HIGH messages are due after this number, or from this time on when there is one.
     gap_after    INTEGER NOT NULL,
     gap_since    INTEGER,
-    PRIMARY KEY (app, session)
+    -- In this order, so that the planner does not take the app alone for a narrow choice.
+    PRIMARY KEY (session, app)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sessions_by_client ON sessions (app, client);
 CREATE INDEX sessions_by_node ON sessions (node);
@@ -138,6 +139,7 @@ CREATE TABLE revocations (
 ) STRICT;
 CREATE UNIQUE INDEX revocations_by_session ON revocations (app, session) WHERE session IS NOT NULL;
 CREATE UNIQUE INDEX revocations_by_client ON revocations (app, client) WHERE client IS NOT NULL;
+CREATE INDEX revocations_by_expiry ON revocations (expires_at);
 
 CREATE TABLE token_keys (
     row      INTEGER PRIMARY KEY,
