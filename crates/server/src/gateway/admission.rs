@@ -4,11 +4,20 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
     net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
 use crate::config::Limits;
+
+/// What a socket gets to open its session before a newer one may take its place. When everybody returns at once,
+/// the kernel holds those who come later, and nobody is displaced; when silent sockets fill the places, a full set of
+/// them goes every five seconds.
+const FIRST_WORDS: Duration = Duration::from_secs(5);
 
 /// Counts the sockets of a port. Clones share the counts.
 #[derive(Debug, Clone)]
@@ -21,6 +30,8 @@ struct Floor {
     sessionless: usize,
     sessionless_per_address: usize,
     counts: Mutex<Counts>,
+    /// A socket without a session opened one, or went.
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -41,6 +52,7 @@ struct AddressCounts {
 
 #[derive(Debug)]
 struct Waiting {
+    since: Instant,
     address: Option<Address>,
     displaced: Arc<Notify>,
 }
@@ -102,6 +114,7 @@ impl Admission {
             sessionless: OPERATORS,
             sessionless_per_address: OPERATORS,
             counts: Mutex::default(),
+            freed: Notify::new(),
         }))
     }
 
@@ -113,7 +126,18 @@ impl Admission {
             sessionless: limits.sessionless_sockets,
             sessionless_per_address: limits.sessionless_sockets_per_address,
             counts: Mutex::default(),
+            freed: Notify::new(),
         }))
+    }
+
+    /// Returns when the next socket may be taken from the kernel: there is a place among those without a session, or
+    /// the oldest of them has had its time.
+    pub async fn ready(&self) {
+        while let Some(oldest) = self.0.oldest_of_a_full_set() {
+            if timeout_at(oldest + FIRST_WORDS, self.0.freed.notified()).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// A place for a socket from this address. It counts as one without a session; when there are too many of those,
@@ -191,6 +215,7 @@ impl Seat {
         let mut place = self.0.place();
         if let Some(ticket) = place.ticket.take() {
             self.0.floor.lock().end_wait(ticket, place.address);
+            self.0.floor.freed.notify_one();
         }
     }
 
@@ -226,10 +251,18 @@ impl Drop for Held {
         if let Some(address) = place.address {
             counts.leave(address);
         }
+        self.floor.freed.notify_one();
     }
 }
 
 impl Floor {
+    /// Since when the oldest socket without a session waits, if there are as many as there may be.
+    fn oldest_of_a_full_set(&self) -> Option<Instant> {
+        let counts = self.lock();
+        let full = counts.sessionless.len() >= self.sessionless;
+        counts.sessionless.first_key_value().filter(|_| full).map(|(_, waiting)| waiting.since)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Counts> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,7 +278,7 @@ impl Counts {
         }
         let ticket = self.next_ticket;
         self.next_ticket += 1;
-        self.sessionless.insert(ticket, Waiting { address: None, displaced });
+        self.sessionless.insert(ticket, Waiting { since: Instant::now(), address: None, displaced });
         if let Some(address) = address {
             self.settle(floor, ticket, address);
         }
@@ -359,6 +392,23 @@ mod tests {
         assert_eq!(admission.sockets(), (4, 2), "a displaced socket counts as a socket until it is closed");
         drop(oldest);
         assert_eq!(admission.sockets(), (3, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_socket_waits_until_the_oldest_has_had_its_time() {
+        let admission = admission(|limits| limits.sessionless_sockets = 2);
+        let start = Instant::now();
+        let first = admission.enter(HERE).unwrap();
+        admission.ready().await;
+        let _second = admission.enter(HERE).unwrap();
+        assert!(admission.ready().now_or_never().is_none());
+        first.session_opened();
+        admission.ready().await;
+        assert_eq!(start.elapsed(), Duration::ZERO, "a session makes room at once");
+
+        let _third = admission.enter(HERE).unwrap();
+        admission.ready().await;
+        assert_eq!(start.elapsed(), FIRST_WORDS, "a silent socket only after a while");
     }
 
     #[test]

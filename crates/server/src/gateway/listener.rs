@@ -164,7 +164,7 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
         let accepted = tokio::select! {
             biased;
             () = port.stopping.cancelled() => return,
-            accepted = listener.accept() => accepted,
+            accepted = async { port.admission.ready().await; listener.accept().await } => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {

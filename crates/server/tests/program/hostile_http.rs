@@ -172,7 +172,7 @@ fn an_address_has_its_own_limit() {
 }
 
 #[test]
-fn the_oldest_socket_without_a_session_makes_room() {
+fn the_oldest_socket_without_a_session_makes_room_after_a_while() {
     let folder = folder();
     let server = Running::start_with(folder.path(), "[limits]\nsessionless_sockets = 3\n");
     let mut sockets: Vec<TcpStream> = (0..3).map(|_| server.upgrade()).collect();
