@@ -133,7 +133,7 @@ fn many_slow_peers_disturb_nobody() {
     for _ in 0..20 {
         assert_eq!(status(&server.get("/healthz", &[])), 200);
     }
-    assert_eq!(server.overview()["connections"], 500, "all of them are held at this moment");
+    assert!(server.overview()["connections"].as_u64() >= Some(500), "all of them are held at this moment");
     assert!(server.memory() < before + MEMORY, "{} more", server.memory() - before);
     for stream in &mut slow {
         assert_eq!(status(&read_to_end(stream)), 408);
@@ -172,7 +172,7 @@ fn an_address_has_its_own_limit() {
 }
 
 #[test]
-fn the_oldest_socket_without_a_session_makes_room_after_a_while() {
+fn the_oldest_socket_without_a_session_makes_room() {
     let folder = folder();
     let server = Running::start_with(folder.path(), "[limits]\nsessionless_sockets = 3\n");
     let mut sockets: Vec<TcpStream> = (0..3).map(|_| server.upgrade()).collect();
