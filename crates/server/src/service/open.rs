@@ -106,11 +106,11 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     note_client(socket, &client, open);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), Arc::clone(&socket.style), node.clock.now());
     let sdk = Sdk::from_user_agent(user_agent);
-    let mut returning = None;
+    let mut past = replay::Past::default();
     let opened = node.router.app(&app.id).open(&login, now, |arrival| {
         let replaced_at = arrival.takes_over.then_some(now);
-        let (identity, chosen) = replay::identify(&node, app, &login, arrival, remembered);
-        returning = chosen;
+        let identity;
+        (identity, past) = replay::identify(&node, app, &login, arrival, remembered);
         Session::new(app.id.clone(), identity, outbox, style, sdk, replaced_at)
     });
     let Some(opened) = opened else {
@@ -118,8 +118,9 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         return Err(Fault::because(Code::SessionConflict, detail));
     };
     let session = Arc::clone(&opened.session);
+    let may_hold_wills = past.is_remembered;
     socket.outbox.hold();
-    let resumed = match settle(&node, app, opened, returning).await {
+    let resumed = match settle(&node, app, opened, past).await {
         Ok(resumed) => resumed,
         Err(cause) => {
             node.router.app(&app.id).close(&session);
@@ -130,8 +131,6 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     // Old .NET cannot say HIGH (section 10, row 14).
     let high = socket.format() == Format::Json && user_agent.starts_with("net-");
     let default_level = if high { Level::High } else { Level::Normal };
-    // Those of its earlier life may still be held.
-    let may_hold_wills = true;
     socket.sessions.push(OpenSession { session: Arc::clone(&session), default_level, may_hold_wills });
     socket.seat.session_opened();
     let event = Event::Opened { token: issue(&node, &session) };
@@ -149,7 +148,7 @@ async fn settle(
     node: &Arc<Node>,
     app: &App,
     opened: Opened,
-    returning: Option<replay::Returning>,
+    past: replay::Past,
 ) -> Result<Option<replay::Resumption>, StoreError> {
     for loser in &opened.conflicts {
         loser.leave_if(|_| true);
@@ -158,7 +157,7 @@ async fn settle(
             .outbox
             .signal(Signal::SessionEnded { session: loser.identity.session, ending: Ending::Conflict });
     }
-    let resumed = replay::resume(node, app, &opened, returning).await;
+    let resumed = replay::resume(node, app, &opened, past).await;
     for former in &opened.replaced {
         let session = former.identity.session;
         former.outbox.signal(Signal::SessionEnded { session, ending: Ending::TakenOver });

@@ -27,8 +27,16 @@ const GAP_MESSAGES: u32 = 1000;
 const PATCHES: u32 = 100;
 const PATCHES_BACK: i64 = 30 * 60 * 1000;
 
+/// What is remembered of a login.
+#[derive(Default)]
+pub(super) struct Past {
+    /// Whether there is a record of this very login: it may hold wills.
+    pub(super) is_remembered: bool,
+    returning: Option<Returning>,
+}
+
 /// A remembered session whose room a login gets.
-pub(super) struct Returning {
+struct Returning {
     from: SessionId,
     room: RoomId,
     /// Another login's: that one may still return, too.
@@ -67,13 +75,14 @@ pub(super) fn identify(
     login: &Login<'_>,
     arrival: Arrival,
     mut remembered: Vec<Remembered>,
-) -> (Identity, Option<Returning>) {
+) -> (Identity, Past) {
     let Arrival { session, tag, device, online, .. } = arrival;
     remembered.retain(|record| !online.contains(&record.identity.session));
     let own = session.unwrap_or_else(|| node.new_session_id());
     let keep = Node::milliseconds(node.config.limits.resume);
     let (others_online, now) = (!online.is_empty(), node.clock.wall());
     let chosen = choose(login, own, others_online, &remembered, app.switches.rejoin, keep, now);
+    let has_record = remembered.iter().any(|record| record.identity.session == own);
     let chosen = chosen.and_then(|at| remembered.into_iter().nth(at));
     let is_same = |record: &Remembered| login.claims().is_none() && login.is_same_login(&record.identity);
     let same = chosen.as_ref().is_some_and(is_same);
@@ -85,7 +94,7 @@ pub(super) fn identify(
         let from = record.identity.session;
         Some(Returning { from, room: record.room?, keeps: !same && from != own })
     });
-    (identity, returning)
+    (identity, Past { is_remembered: has_record || adopted.is_some(), returning })
 }
 
 /// Puts a session back into the room it is remembered in, if it is.
@@ -93,8 +102,9 @@ pub(super) async fn resume(
     node: &Arc<Node>,
     app: &App,
     opened: &Opened,
-    returning: Option<Returning>,
+    past: Past,
 ) -> Result<Option<Resumption>, StoreError> {
+    let Past { is_remembered, returning } = past;
     let own = opened.session.identity.session;
     let mut before = None;
     for former in &opened.replaced {
@@ -110,7 +120,7 @@ pub(super) async fn resume(
         Some(returning) => enter(node, app, &opened.session, returning, before).await?,
         None => None,
     };
-    if resumed.is_none() {
+    if resumed.is_none() && is_remembered {
         node.store.reattach(&app.id, own).await?;
     }
     Ok(resumed)
