@@ -43,7 +43,7 @@ test-js: build ## LeanCloud's JavaScript SDKs, and strict stand-ins for those th
 	cd e2e/js && $(NPM_CI) && npm test
 
 test-java: build ## LeanCloud's Java SDK.
-	cd e2e/java && mvn -B -q test
+	cd e2e/java && mvn test
 
 test-browser: build ## Debian's Chromium in the demo room.
 	cd e2e/browser && $(NPM_CI) && npm test
