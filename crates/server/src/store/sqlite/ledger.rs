@@ -35,6 +35,8 @@ pub(super) struct Head {
     /// How many messages were ever imported.
     pub(super) imported: i64,
     dirty: bool,
+    /// The room's first message: the only append that sets `oldest_at`.
+    first: bool,
 }
 
 impl Head {
@@ -43,7 +45,10 @@ impl Head {
         self.number += 1;
         self.timestamp = self.timestamp.max(now);
         self.last_message_at = self.last_message_at.max(Some(self.timestamp));
-        self.oldest_at = self.oldest_at.or(Some(self.timestamp));
+        if self.oldest_at.is_none() {
+            self.oldest_at = Some(self.timestamp);
+            self.first = true;
+        }
         Stamp { number: self.number, timestamp: self.timestamp }
     }
 }
@@ -233,12 +238,13 @@ fn read_head(connection: &Connection, app: i64, room: &RoomId) -> rusqlite::Resu
                 patched_at: Millis(row.get(5)?),
                 imported: row.get(6)?,
                 dirty: false,
+                first: false,
             })
         })
         .optional()
 }
 
-fn write_head(connection: &Connection, head: &Head) -> rusqlite::Result<()> {
+fn write_head(connection: &Connection, head: &mut Head) -> rusqlite::Result<()> {
     // `oldest_at` is left out when it stays, so that its index is not touched.
     connection
         .prepare_cached(
@@ -253,8 +259,16 @@ fn write_head(connection: &Connection, head: &Head) -> rusqlite::Result<()> {
             head.patched_at.0,
             head.imported,
         ])?;
+    if std::mem::take(&mut head.first) {
+        set_oldest(connection, head.row, head.oldest_at)?;
+    }
+    Ok(())
+}
+
+/// Writes the time of the oldest live message that is kept.
+pub(super) fn set_oldest(connection: &Connection, room: i64, oldest: Option<Millis>) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE heads SET oldest_at = ?2 WHERE room = ?1 AND oldest_at IS NOT ?2")?
-        .execute(params![head.row, head.oldest_at.map(|at| at.0)])
+        .prepare_cached("UPDATE heads SET oldest_at = ?2 WHERE room = ?1")?
+        .execute(params![room, oldest.map(|at| at.0)])
         .map(drop)
 }

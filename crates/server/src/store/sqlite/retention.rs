@@ -4,7 +4,11 @@ use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::clock::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{ledger::Ledger, messages::DEDUPE, rooms, sessions};
+use super::{
+    ledger::{Ledger, set_oldest},
+    messages::DEDUPE,
+    rooms, sessions,
+};
 use crate::store::{Retention, Swept};
 
 /// Messages removed in one slice: a few milliseconds of the writer's time.
@@ -93,12 +97,10 @@ fn live_messages(ledger: &mut Ledger, expired: Millis, limit: usize) -> rusqlite
             "SELECT timestamp FROM messages WHERE room = ?1 AND number > 0 ORDER BY number LIMIT 1",
             [row],
         )?;
-        ledger.change(&key).oldest_at = oldest.map(Millis);
-        // The next look at `heads` in this slice has to see it.
-        ledger
-            .connection
-            .prepare_cached("UPDATE heads SET oldest_at = ?2 WHERE room = ?1")?
-            .execute(params![row, oldest])?;
+        let oldest = oldest.map(Millis);
+        ledger.change(&key).oldest_at = oldest;
+        // At once, because the next look at `heads` in this slice has to see it.
+        set_oldest(&ledger.connection, row, oldest)?;
     }
     Ok(removed)
 }
