@@ -21,7 +21,14 @@ use crate::{
 /// Calls that wait for the actor; further callers wait for a place.
 const CALLS: usize = 256;
 
-/// Settings of a session. Made by [`Client::builder`].
+/// Longer times are taken as this; added to the clock, `Duration::MAX` would overflow.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Shorter settings are taken as these: zero would be a loop without rest.
+const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(1);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(10);
+
+/// Settings of a session. Times are at most a day. Made by [`Client::builder`].
 #[must_use]
 pub struct ClientBuilder {
     server: String,
@@ -90,14 +97,14 @@ impl ClientBuilder {
     }
 
     /// A ping is sent this often (60 s by default), and a connection on which nothing is heard for twice as long is
-    /// dropped. The server drops one that is silent for 400 s.
+    /// dropped. At least a second. The server drops a connection that is silent for 400 s.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.heartbeat = interval;
         self
     }
 
     /// Pauses between attempts to reconnect: the first one up to `floor`, then doubled up to `ceiling`, each with
-    /// jitter. 1 s and 30 s by default.
+    /// jitter. 1 s and 30 s by default; at least 10 ms.
     pub fn pauses(mut self, floor: Duration, ceiling: Duration) -> Self {
         self.pauses = (floor, ceiling);
         self
@@ -158,11 +165,11 @@ impl ClientBuilder {
             tag: self.tag,
             device: self.device.unwrap_or_else(|| format!("{:032x}", rand::random::<u128>())),
             format: self.format,
-            request_timeout: self.request_timeout,
-            heartbeat: self.heartbeat,
-            pauses: self.pauses,
+            request_timeout: self.request_timeout.min(LONGEST),
+            heartbeat: self.heartbeat.clamp(SHORTEST_HEARTBEAT, LONGEST),
+            pauses: (self.pauses.0.clamp(SHORTEST_PAUSE, LONGEST), self.pauses.1.min(LONGEST)),
             event_queue: self.event_queue,
-            dial: self.dial.unwrap_or_else(|| Arc::new(TcpDial::new(self.tls))),
+            dial: self.dial.unwrap_or_else(|| Arc::new(TcpDial(self.tls))),
         })
     }
 }

@@ -60,7 +60,8 @@ impl Client {
         &self.shared.id
     }
 
-    /// The session token, for [`ClientBuilder::resume`]. It lives for 48 hours and changes at each reconnect.
+    /// The session token, for [`ClientBuilder::resume`]. It lives for 48 hours, and a reconnect
+    /// may bring a new one.
     #[must_use]
     pub fn token(&self) -> String {
         self.shared.token.borrow().clone()

@@ -17,6 +17,9 @@ const ANSWER_BYTES: usize = 64 * 1024;
 /// How long an answer is kept when it does not say.
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
 
+/// An answer is not kept longer, whatever it says.
+const LONGEST_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Where to connect, and for how long that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
@@ -73,7 +76,8 @@ fn parse(body: &[u8]) -> Result<Route, OpenError> {
     if address.needs_discovery {
         return Err(OpenError::Discovery(format!("{server:?} is no WebSocket URL")));
     }
-    Ok(Route { address, ttl: answer["ttl"].as_u64().map_or(DEFAULT_TTL, Duration::from_secs) })
+    let ttl = answer["ttl"].as_u64().map_or(DEFAULT_TTL, Duration::from_secs);
+    Ok(Route { address, ttl: ttl.min(LONGEST_TTL) })
 }
 
 fn failed(error: impl std::fmt::Display) -> OpenError {
@@ -91,6 +95,13 @@ mod tests {
         let route = parse(body).unwrap();
         assert_eq!(route.address, Address::parse("ws://127.0.0.1:9/").unwrap());
         assert_eq!(route.ttl, Duration::from_secs(60));
+    }
+
+    #[test]
+    fn a_time_beyond_all_clocks_is_a_day() {
+        let route = parse(br#"{"server":"ws://127.0.0.1:9/","ttl":18446744073709551615}"#).unwrap();
+        assert_eq!(route.ttl, LONGEST_TTL);
+        assert_eq!(parse(br#"{"server":"ws://127.0.0.1:9/"}"#).unwrap().ttl, DEFAULT_TTL);
     }
 
     #[test]

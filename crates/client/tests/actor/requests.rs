@@ -167,6 +167,20 @@ async fn a_request_times_out_and_its_late_answer_disturbs_nobody() {
     assert_eq!(again.await.unwrap().unwrap(), 2);
 }
 
+/// Neither an overflow of the clock nor a loop without rest.
+#[tokio::test(start_paused = true)]
+async fn extreme_times_are_survived() {
+    for extreme in [Duration::ZERO, Duration::MAX] {
+        let (mut fake, builder) = Fake::new();
+        let (client, _events, mut peer) =
+            fake.opened(builder.heartbeat(extreme).pauses(extreme, extreme)).await;
+        let counting = beside(async move { client.count(&room()).await });
+        let request = peer.request().await;
+        peer.say(request.serial, Say::Count { count: 1 }).await;
+        assert_eq!(counting.await.unwrap().unwrap(), 1);
+    }
+}
+
 /// The 65th waits until the first is answered.
 #[tokio::test(start_paused = true)]
 async fn at_most_64_requests_wait_for_the_server() {
