@@ -10,7 +10,15 @@ mod running;
 #[path = "program/tls.rs"]
 mod tls;
 
-use std::{fs, io::Write, net::TcpListener, path::Path, process::Command};
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use running::{
     Running, body, close_code, command, program, read_head, request, run, status, upgrade_request, value,
@@ -43,6 +51,19 @@ fn a_first_start_needs_nothing_and_says_what_one_needs() {
     let again: Value = serde_json::from_str(body(&server.get("/demo/config.json", &[]))).unwrap();
     assert_eq!(demo["roomId"], again["roomId"], "there is one demo room");
     assert!(!demo.to_string().contains(&shown("Master key")));
+}
+
+#[test]
+fn what_is_kept_is_for_this_user_alone() {
+    let folder = folder();
+    let _server = Running::start(folder.path());
+    for (name, mode) in [("data", 0o700), ("data/development-app.toml", 0o600)] {
+        assert_eq!(
+            fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777,
+            mode,
+            "{name}"
+        );
+    }
 }
 
 #[test]
@@ -271,9 +292,14 @@ fn a_stop_closes_everything_and_ends_well() {
         idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         read_head(&mut idle);
 
+        let mut half_a_request = server.connect();
+        half_a_request.write_all(b"GET /healthz").unwrap();
+
+        let start = Instant::now();
         server.signal(signal);
         server.wait_for_log("every acknowledged message is on disk");
         assert_eq!(server.wait().code(), Some(0), "{signal}");
+        assert!(start.elapsed() < Duration::from_secs(4), "nobody held it up");
         assert_eq!(close_code(&mut waiting), 4108, "the socket without a session was told");
     }
 }

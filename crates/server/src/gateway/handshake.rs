@@ -14,7 +14,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use grandstand_protocol::{Subprotocol, UnknownSubprotocol};
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, Version, header};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
@@ -137,6 +137,9 @@ pub async fn upgrade(
     let asks = |name| request.headers().contains_key(name);
     if !asks(header::UPGRADE) && !asks(header::SEC_WEBSOCKET_KEY) {
         return Ok(welcome());
+    }
+    if request.version() < Version::HTTP_11 {
+        return Err(HandshakeError::Malformed("it needs HTTP/1.1"));
     }
     let offer = Offer::read(request.headers(), request.uri())?;
     if node.is_draining() {

@@ -211,9 +211,14 @@ async fn serve(port: Arc<Port>, stream: TcpStream, peer: IpAddr) {
         Ok(seat) => seat,
         Err(refusal) => return refuse(&port, stream.into(), refusal).await,
     };
-    let upgraded = tokio::select! {
-        upgraded = greet(&port, stream, peer, &seat, deadline) => upgraded,
+    let greeted = tokio::select! {
+        greeted = greet(&port, stream, peer, &seat, deadline) => greeted,
         () = seat.displaced() => None,
+    };
+    let Some((transport, client)) = greeted else { return };
+    let upgraded = tokio::select! {
+        upgraded = speak_http(&port, transport, client, &seat) => upgraded,
+        () = displaced_while_serving(&port, &seat) => None,
     };
     if let (Some(upgraded), Some(node)) = (upgraded, &port.node) {
         port.connections.spawn(connection::serve(Arc::clone(node), upgraded, seat));
@@ -229,14 +234,22 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-/// PROXY header, TLS, request head, then HTTP.
+/// A server that stops closes all sockets without a session; requests under way are still answered then.
+async fn displaced_while_serving(port: &Port, seat: &Seat) {
+    seat.displaced().await;
+    if port.stopping.is_cancelled() {
+        std::future::pending().await
+    }
+}
+
+/// PROXY header, TLS and request head: what may begin to speak HTTP, and whose it is.
 async fn greet(
-    port: &Arc<Port>,
+    port: &Port,
     mut stream: TcpStream,
     peer: IpAddr,
     seat: &Seat,
     deadline: Instant,
-) -> Option<Upgraded> {
+) -> Option<(Transport, IpAddr)> {
     let mut client = peer;
     if port.proxy_protocol && proxy::is_trusted(&port.trusted_proxies, peer) {
         match timeout_at(deadline, proxy::read_header(&mut stream)).await {
@@ -261,7 +274,7 @@ async fn greet(
         }
     };
     match head::read(&mut transport, port.limits.head, deadline).await {
-        Ok(read) => speak_http(port, transport.preceded_by(read), client, seat).await,
+        Ok(read) => Some((transport.preceded_by(read), client)),
         Err(fault) => {
             if let Some((status, error)) = fault.answer() {
                 count_answer(status);
@@ -273,7 +286,7 @@ async fn greet(
 }
 
 /// HTTP requests until the peer closes, asks for too long, or upgrades.
-async fn speak_http(port: &Arc<Port>, transport: Transport, client: IpAddr, seat: &Seat) -> Option<Upgraded> {
+async fn speak_http(port: &Port, transport: Transport, client: IpAddr, seat: &Seat) -> Option<Upgraded> {
     let connection = Arc::new(Connection::new(client, &transport, &port.trusted_proxies, seat));
     let service = TowerToHyperService::new(port.service.clone());
     let handle = service_fn(|mut request: Request<Incoming>| {

@@ -1,6 +1,6 @@
 //! SIGHUP: apps, certificates and the log level are read again; the rest waits for the next start.
 
-use std::sync::Arc;
+use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, sync::Arc};
 
 use tracing::{error, info, warn};
 
@@ -23,13 +23,17 @@ pub(super) struct Reload {
     pub(super) log: LogLevel,
 }
 
-/// Reads the configuration, with the development app if it has none (and then `true`).
+/// Reads the configuration, with the development app if it has none (and then `true`). Makes the data folder, which
+/// is for this user alone.
 pub(super) fn load_config(sources: &Sources) -> Result<(Config, bool), Failure> {
     let mut config = Config::load(sources)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&config.data)
+        .map_err(|cause| Failure::Data { path: config.data.clone(), cause })?;
     let development = config.apps.is_empty();
     if development {
-        std::fs::create_dir_all(&config.data)
-            .map_err(|cause| Failure::Data { path: config.data.clone(), cause })?;
         config.apps.push(development_app::load(&config.data)?);
     }
     Ok((config, development))

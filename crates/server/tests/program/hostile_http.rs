@@ -95,6 +95,7 @@ fn what_is_no_request_for_us_is_refused_at_once() {
         (upgrade_request("/", &[("Sec-WebSocket-Key", "short")]), 400),
         (upgrade_request("/", &[("Upgrade", "h2c")]), 400),
         (upgrade_request("/", &[("Connection", "keep-alive")]), 400),
+        (upgrade_request("/", &[]).replace("HTTP/1.1", "HTTP/1.0"), 400),
         (upgrade_request("/elsewhere", &[]), 404),
         ("\x16\x03\x01 a greeting of TLS".to_owned(), 400),
         ("what is this?\r\n\r\n".to_owned(), 400),
