@@ -69,8 +69,9 @@ pub struct AckOptions {
     /// Sending connections
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     pub senders: u32,
-    /// Messages of each sender that wait for their ack, at most
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Messages of each sender that wait for their ack, at most. The server answers a connection one by one, so that
+    /// more than one wait for each other
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub in_flight: u32,
     /// Messages per second of all senders together, at fixed times; latency counts from those. Without it, each ack
     /// is followed by the next message

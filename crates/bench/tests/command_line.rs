@@ -27,7 +27,7 @@ fn one_line_is_enough() {
     let serve = options.workload.target().serve.as_deref().unwrap();
     assert_eq!(serve.to_str(), Some("target/release/grandstand"));
     let Workload::Ack(ack) = options.workload else { panic!("another workload") };
-    assert_eq!((ack.senders, ack.in_flight, ack.rate, ack.size), (200, 2, None, 200));
+    assert_eq!((ack.senders, ack.in_flight, ack.rate, ack.size), (200, 1, None, 200));
     assert_eq!((ack.warm_up, ack.duration), (Duration::from_secs(2), Duration::from_secs(10)));
     let Workload::Idle(idle) = parse("idle --serve b").unwrap().workload else { panic!("another workload") };
     assert_eq!((idle.members, idle.per_address), (5000, 4000));
