@@ -59,7 +59,7 @@ async fn echo(mut stream: TcpStream, limits: FrameLimits) -> io::Result<()> {
 
 async fn answer_all(stream: &mut TcpStream, frames: &mut Frames) -> io::Result<Result<(), Close>> {
     loop {
-        let answer = match frames.next() {
+        let answer = match frames.pop() {
             Ok(None) => return Ok(Ok(())),
             Ok(Some(Incoming::Message { text, payload })) => data_frame(text, &[&payload]),
             Ok(Some(Incoming::Ping(payload))) => frame(OpCode::Control(Control::Pong), &[&payload]),

@@ -77,8 +77,13 @@ impl Frames {
         self.message.is_some() || self.header.is_some() || !self.input.is_empty()
     }
 
+    /// Whether a message is under way: control frames may come before its end.
+    pub fn within_message(&self) -> bool {
+        self.message.is_some()
+    }
+
     /// The next thing the client said, or `None` when more bytes are needed. After an error the connection closes.
-    pub fn next(&mut self) -> Result<Option<Incoming>, Close> {
+    pub fn pop(&mut self) -> Result<Option<Incoming>, Close> {
         loop {
             let Some(header) = self.next_header()? else { return Ok(None) };
             if self.input.len() < header.length {
@@ -250,7 +255,7 @@ mod tests {
             'all: for chunk in bytes.chunks(step) {
                 frames.feed(chunk);
                 loop {
-                    match frames.next() {
+                    match frames.pop() {
                         Ok(Some(incoming)) => seen.push(Ok(incoming)),
                         Ok(None) => break,
                         Err(close) => {
@@ -306,7 +311,7 @@ mod tests {
         let mut frames = Frames::new(LIMITS);
         frames.feed(&client(0x82, b"0123456789"));
         assert!(frames.unfinished());
-        assert!(frames.next().is_ok_and(|incoming| incoming.is_some()));
+        assert!(frames.pop().is_ok_and(|incoming| incoming.is_some()));
         assert!(!frames.unfinished());
         assert_eq!(frames.input.capacity(), 0);
     }

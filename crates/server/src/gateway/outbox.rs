@@ -66,6 +66,10 @@ pub struct Outbox {
 /// Bytes of replies that may wait before the connection stops reading commands.
 const REPLIES_WAITING: usize = 256 * 1024;
 
+/// What a waiting reply takes beside its bytes: its place in the lane, and what the allocator and `Bytes` add. Pongs
+/// may be two bytes long.
+const REPLY_OVERHEAD: usize = 2 * size_of::<Frame>();
+
 #[derive(Debug)]
 struct State {
     lanes: Lanes<Frame>,
@@ -102,7 +106,7 @@ impl Outbox {
 
     /// A reply, a pong, a notice: goes before everything else, and is never shed.
     pub fn push_control(&self, bytes: Bytes) {
-        let size = bytes.len();
+        let size = bytes.len() + REPLY_OVERHEAD;
         let mut state = self.lock();
         if !state.closed {
             state.lanes.push_control(Frame::control(bytes), size);

@@ -3,7 +3,7 @@
 use std::{io::Cursor, net::SocketAddr, time::Duration};
 
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
     time::timeout,
 };
@@ -18,9 +18,11 @@ pub(crate) const CLOSE: u8 = 0x88;
 pub(crate) const PING: u8 = 0x89;
 pub(crate) const PONG: u8 = 0x8a;
 
-pub(crate) struct Raw {
-    pub(crate) stream: TcpStream,
-    input: Vec<u8>,
+/// `S` may be the reading half alone.
+pub(crate) struct Raw<S = TcpStream> {
+    pub(crate) stream: S,
+    /// Bytes that are no whole frame yet.
+    pub(crate) input: Vec<u8>,
 }
 
 impl Raw {
@@ -28,10 +30,11 @@ impl Raw {
         Self::upgrade(TcpStream::connect(address).await.unwrap(), subprotocol).await
     }
 
-    /// A peer whose kernel takes in next to nothing, so that not reading is felt at once.
+    /// A peer whose kernel holds next to nothing, so that not reading is felt at once, on both sides.
     pub(crate) async fn connect_narrow(address: SocketAddr, subprotocol: &str) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
+        socket.set_send_buffer_size(4096).unwrap();
         Self::upgrade(socket.connect(address).await.unwrap(), subprotocol).await
     }
 
@@ -59,7 +62,9 @@ impl Raw {
     pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
+}
 
+impl<S: AsyncRead + Unpin> Raw<S> {
     /// The next frame: its first byte and its payload; `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         timeout(PATIENCE, self.read_frame()).await.expect("a frame in time")
@@ -77,10 +82,11 @@ impl Raw {
                     return Some(frame);
                 }
             }
-            let mut chunk = [0; 16 * 1024];
-            match self.stream.read(&mut chunk).await {
+            // Memory is that of the server, too: tests of it allow little for their own end.
+            self.input.reserve(4096);
+            match self.stream.read_buf(&mut self.input).await {
                 Ok(0) | Err(_) => return None,
-                Ok(read) => self.input.extend_from_slice(&chunk[..read]),
+                Ok(_) => {}
             }
         }
     }

@@ -141,9 +141,15 @@ impl<'a> Reader<'a> {
             Turn::Read(Ok(0) | Err(_)) => Err(End(None)),
             Turn::Read(Ok(_)) => {
                 self.last_read = self.node.clock.now();
+                self.messages().await?;
+                // Of a client that never pauses, the timer of `next` would not get its turn.
+                if self.last_read < self.deadline() { Ok(()) } else { Err(self.missed_deadline().into()) }
+            }
+            Turn::Signals => {
+                self.signals()?;
+                // There may be room again for the answers to what was read before.
                 self.messages().await
             }
-            Turn::Signals => self.signals(),
             Turn::Displaced => Err(Close::LOGIN_TIMEOUT.into()),
             Turn::Deadline => Err(self.missed_deadline().into()),
         }
@@ -193,9 +199,19 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Everything that can be understood of what was read.
+    /// Everything that can be understood of what was read, as long as there is room for the answers.
     async fn messages(&mut self) -> Result<(), End> {
-        while let Some(incoming) = self.frames.next()? {
+        while !self.outbox.is_full() {
+            let Some(incoming) = self.frames.pop()? else {
+                if self.frames.unfinished() {
+                    self.unfinished_since.get_or_insert(self.node.clock.now());
+                }
+                break;
+            };
+            // Control frames may stand between fragments, and end nothing.
+            if !self.frames.within_message() {
+                self.unfinished_since = None;
+            }
             match incoming {
                 Incoming::Message { text, payload } => self.message(text, &payload).await?,
                 Incoming::Ping(payload) => {
@@ -210,11 +226,7 @@ impl<'a> Reader<'a> {
                 }
                 Incoming::Close => return Err(Close::NORMAL.into()),
             }
-            self.unfinished_since = None;
             self.signals()?;
-        }
-        if self.frames.unfinished() {
-            self.unfinished_since.get_or_insert(self.node.clock.now());
         }
         Ok(())
     }
