@@ -6,7 +6,7 @@ use tracing::{error, info, warn};
 
 use super::{development_app, failure::Failure, log::LogLevel};
 use crate::{
-    apps::{Apps, AppsHandle},
+    apps::{App, Apps, AppsHandle},
     config::{Config, Sources},
     gateway::tls::Certificate,
 };
@@ -60,8 +60,16 @@ impl Reload {
         }
         self.log.set(&config.log);
         let count = config.apps.len();
+        log_apps(&config.apps);
         self.apps.replace(Apps::new(config.apps));
         Ok(count)
+    }
+}
+
+/// Which apps are served, by id and the name that people know.
+pub(super) fn log_apps(apps: &[App]) {
+    for app in apps {
+        info!(id = %app.id, name = app.name.as_deref().unwrap_or_default(), "serving an app");
     }
 }
 

@@ -75,6 +75,7 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
     accepting.spawn(listener::accept(admin_listener, admin_port));
     announce(&reload, &addresses)?;
     warn_of_few_files(&config);
+    reload::log_apps(&config.apps);
     info!(bind = %addresses.public, admin = %addresses.admin, data = %config.data.display(),
         connections = config.limits.connections, "ready");
 

@@ -18,6 +18,8 @@ const SHORT: &str = "[limits]\nupgrade_timeout = \"400ms\"\n";
 const DEADLINE: Duration = Duration::from_millis(400);
 /// On a busy machine an answer is this late at most.
 const LATE: Duration = Duration::from_secs(10);
+/// Hostile peers at one time.
+const PEERS: u64 = 300;
 /// What hostile peers may cost, in bytes.
 const MEMORY: usize = 10 * 1024 * 1024;
 
@@ -127,14 +129,14 @@ fn many_slow_peers_disturb_nobody() {
     let server = Running::start_with(folder.path(), "[limits]\nupgrade_timeout = \"3s\"\n");
     assert_eq!(status(&server.get("/healthz", &[])), 200);
     let before = server.memory();
-    let mut slow: Vec<TcpStream> = (0..500).map(|_| server.connect()).collect();
+    let mut slow: Vec<TcpStream> = (0..PEERS).map(|_| server.connect()).collect();
     for stream in &mut slow {
         stream.write_all(format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(4000)).as_bytes()).unwrap();
     }
     for _ in 0..20 {
         assert_eq!(status(&server.get("/healthz", &[])), 200);
     }
-    assert!(server.overview()["connections"].as_u64() >= Some(500), "all of them are held at this moment");
+    assert!(server.overview()["connections"].as_u64() >= Some(PEERS), "all of them are held at this moment");
     assert!(server.memory() < before + MEMORY, "{} more", server.memory() - before);
     for stream in &mut slow {
         assert_eq!(status(&read_to_end(stream)), 408);
