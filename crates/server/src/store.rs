@@ -106,7 +106,8 @@ pub trait Store: Send + Sync + 'static {
     /// A room by id. Cheap: clients look up every unknown room that sends something.
     async fn room(&self, app: &AppId, room: &RoomId) -> Result<Option<Room>, StoreError>;
 
-    /// Rooms that match, in the query's order. Look-ups by id, name and `updatedAt` use an index.
+    /// Rooms that match, in the query's order. Look-ups by id, name and `updatedAt` use an index; a query that
+    /// would look at too many rooms fails with [`StoreError::TooCostly`].
     async fn find_rooms(&self, app: &AppId, query: &RoomQuery) -> Result<Vec<Room>, StoreError>;
 
     /// How many rooms match.
@@ -166,7 +167,7 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Option<StoredMessage>, StoreError>;
 
     /// Edits or recalls a message, if `author` wrote it. `patched_at` never decreases in a room. A recalled message
-    /// keeps its place with the stub body.
+    /// keeps its place with the stub body: recalling it again succeeds and changes nothing, editing it finds no message.
     async fn modify(
         &self,
         app: &AppId,
@@ -209,7 +210,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// The session `from` returns as `claim.identity` (often the same): it gets the room, the wills and a higher
     /// epoch. With `keeps`, another login takes the place of `from`, which may still return: then its record and its
-    /// wills stay. `claim.room` must still be the room of `from`; else `None` and nothing changes.
+    /// wills stay. `claim.room` must still be the room of `from`; else `None` and nothing changes. Whether `from` dropped
+    /// recently enough is the caller's to decide, by [`SessionRecord::dropped_at`]: here only [`Store::sweep`] forgets.
     async fn resume(
         &self,
         from: SessionId,
@@ -244,7 +246,9 @@ pub trait Store: Send + Sync + 'static {
     /// Notes that a node is alive. Called once a second.
     async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError>;
 
-    /// After a start: sessions that the node's former life left behind count as dropped at its last beat.
+    /// After a start: sessions that the node's former life left behind count as dropped at its last beat. Their gaps
+    /// begin a margin of seconds before it, because a confirmation may be that old; those of sessions that had just
+    /// come begin where they did.
     async fn recover(&self, node: &NodeId, now: Millis) -> Result<Recovered, StoreError>;
 
     /// One small slice of cleaning: expired messages, rooms, dropped sessions, dedupe entries, revocations.
@@ -254,7 +258,8 @@ pub trait Store: Send + Sync + 'static {
     async fn import_room(&self, app: &AppId, room: Room, now: Millis) -> Result<bool, StoreError>;
 
     /// Takes messages from elsewhere with their ids and times, any order, any age; known ids are left alone. They
-    /// take no live numbers and page in their place by time; equal times keep the order of import.
+    /// take no live numbers and page in their place by time; equal times keep the order of import. One call is one
+    /// commit: a thousand messages at a time keep other writers waiting for some milliseconds only.
     async fn import_messages(
         &self,
         app: &AppId,
