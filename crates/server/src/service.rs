@@ -61,6 +61,9 @@ async fn in_session(socket: &mut Socket, request: Request) {
     let Some(at) = socket.session_for(request.peer.as_deref()) else {
         return socket.refuse(&request, Refused::no_session());
     };
+    if request.peer.is_none() {
+        socket.client_omits_peer();
+    }
     if let Err(fault) = within_rates(socket, at, &request.command) {
         return socket.refuse(&request, fault);
     }

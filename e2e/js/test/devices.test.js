@@ -125,6 +125,18 @@ for (const sdk of [V4, V4_TEXT, V5, V5_TEXT]) {
     await first.hears('both are back');
   });
 
+  it(`hears the room after a log-out and a log-in as somebody else with ${sdk.name}`, async () => {
+    const host = await logIn(sdk, server);
+    const room = await host.createRoom();
+    const before = await logIn(sdk, server);
+    await before.join(room.id);
+    await before.logOut();
+    const after = await logInBeside(before);
+    await after.join(room.id);
+    await host.say(room, 'for whoever is there now');
+    await after.hears('for whoever is there now');
+  });
+
   it(`gets a client id from the server with ${sdk.name}`, async () => {
     const nameless = await logIn(sdk, server, null);
     assert.match(nameless.id, /^[\w-]{24,64}$/);

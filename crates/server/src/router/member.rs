@@ -18,7 +18,7 @@ pub struct Style {
     pub format: Format,
     /// Knows no patch and goaway pushes.
     pub first_generation: bool,
-    /// Whether pushes may go without `peerId`: the socket has only ever opened one client id, which said so.
+    /// Whether pushes may go without `peerId`: the socket has only ever opened one client id, which shows that it can.
     omits_peer: AtomicBool,
 }
 
@@ -32,7 +32,7 @@ impl Style {
         self.omits_peer.load(Ordering::Relaxed)
     }
 
-    /// Told at each open.
+    /// Told at each open, and by the client's own commands.
     pub fn set_omits_peer(&self, omits: bool) {
         self.omits_peer.store(omits, Ordering::Relaxed);
     }

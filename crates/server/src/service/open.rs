@@ -210,14 +210,16 @@ fn stale_token() -> Fault {
     Fault::because(Code::SessionTokenExpired, "the session token is not valid any more; log in anew")
 }
 
-/// Pushes may go without `peerId` while the socket has only ever opened one client id, which said it may omit it.
+/// Pushes may go without `peerId` while the socket has only ever opened one client id, which said that it may be left
+/// out, and leaves it out itself.
 fn note_client(socket: &mut Socket, client: &ClientId, open: &Open) {
     match &socket.first_client {
         None => socket.first_client = Some(client.clone()),
         Some(first) if first != client => socket.several_clients = true,
         Some(_) => {}
     }
-    socket.style.set_omits_peer(!socket.several_clients && open.may_omit_peer());
+    socket.may_omit_peer = !socket.several_clients && open.may_omit_peer();
+    socket.style.set_omits_peer(socket.may_omit_peer && socket.style.omits_peer());
 }
 
 fn issue(node: &Node, session: &Session) -> Token {

@@ -28,6 +28,8 @@ pub struct Socket {
     /// The first client id ever opened here, and whether there was another.
     pub(super) first_client: Option<ClientId>,
     pub(super) several_clients: bool,
+    /// Whether the only client may go without `peerId`, should it leave that out itself.
+    pub(super) may_omit_peer: bool,
     pub(super) outbox: Arc<Outbox>,
     pub(super) style: Arc<Style>,
     pub(super) origin: Option<String>,
@@ -59,6 +61,7 @@ impl Socket {
             sessions: Vec::new(),
             first_client: None,
             several_clients: false,
+            may_omit_peer: false,
             outbox,
             style,
             origin,
@@ -95,6 +98,15 @@ impl Socket {
     /// The session at a place that [`Self::session_for`] gave.
     pub(super) fn session(&self, at: usize) -> &Arc<Session> {
         &self.sessions[at].session
+    }
+
+    /// A client that leaves out `peerId` finds what comes without it, so that it can be written the same for all.
+    ///
+    /// That it announced so (bit 7) is not enough. JavaScript 5 gives such pushes to the first client the page ever
+    /// made, and loses them when the user has logged out and in as another; Java loses them when the process has
+    /// two clients, though only one is back yet. Both put `peerId` into their own commands then.
+    pub(super) fn client_omits_peer(&self) {
+        self.style.set_omits_peer(self.may_omit_peer);
     }
 
     /// Old .NET keeps a handler for each unanswered ack; others want no answer.
