@@ -166,6 +166,15 @@ impl Node {
         }
     }
 
+    /// Closes the sockets of apps that a reload removed.
+    pub fn close_removed_apps(&self) {
+        for session in self.router.all_sessions() {
+            if self.apps.get(session.app.as_str()).is_none() {
+                session.outbox.signal(Signal::Close(Close::APP_NOT_AVAILABLE));
+            }
+        }
+    }
+
     /// Ends the background work and closes the store. Comes after the last connection.
     ///
     /// # Errors

@@ -95,6 +95,8 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
         ("GRANDSTAND_LIMITS__DRAIN", "1s"),
         ("GRANDSTAND_CLIENT_LIMITS__ENABLED", "false"),
         ("GRANDSTAND_TLS", "not ours: no key of a section"),
+        ("GRANDSTAND_TLS__CERTIFICATE", "chain.pem"),
+        ("GRANDSTAND_TLS__PRIVATE_KEY", "key.pem"),
         ("GRANDSTAND_BIN", "not ours either"),
         ("GRANDSTAND_APPS__0__MASTER_KEY", "12345678"),
         ("GRANDSTAND_APPS__1__ID", "another-app"),
@@ -108,6 +110,10 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
     assert!(config.client_limits.is_none());
     assert!(config.apps[0].master_key.matches("12345678"), "digits are text where text is wanted");
     assert_eq!(config.apps[1].id.as_str(), "another-app");
+    assert!(
+        config.tls.is_some_and(|tls| tls.private_key.ends_with("key.pem")),
+        "a section of variables alone"
+    );
 
     let flags = Flags {
         bind: Some("127.0.0.1:3".parse().unwrap()),
@@ -198,6 +204,12 @@ fn variables_that_mean_nothing_are_refused_by_name() {
         let error = load("[server]\nbind = \"127.0.0.1:1\"", &[(name, value)], Flags::default()).unwrap_err();
         assert!(error.starts_with(&format!("{name}: ")) && error.contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_section_that_the_environment_leaves_half_is_refused() {
+    let error = load("", &[("GRANDSTAND_TLS__CERTIFICATE", "chain.pem")], Flags::default()).unwrap_err();
+    assert_eq!(error, "the environment: missing field `private_key`");
 }
 
 #[test]

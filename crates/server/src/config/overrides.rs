@@ -11,13 +11,13 @@ const SECTIONS: [&str; 6] = ["SERVER", "TLS", "LIMITS", "CLIENT_LIMITS", "RETENT
 /// Parses the file, then puts each variable over it, in the order of their names.
 ///
 /// The file is parsed by itself first: only then do its errors have a line. Each variable is tried by itself, so that
-/// an error names it.
+/// an error names it; only what a section lacks is asked at the end, because another variable may bring it.
 pub(super) fn parse(
     file: &str,
     text: &str,
     environment: &[(String, String)],
 ) -> Result<Written, ConfigError> {
-    let mut written: Written = toml::from_str(text).map_err(|error| malformed(file, text, &error))?;
+    let _: Written = toml::from_str(text).map_err(|error| malformed(file, text, &error))?;
     let mut table: Table = toml::from_str(text).map_err(|error| malformed(file, text, &error))?;
     let mut variables: Vec<_> = environment.iter().filter(|(name, _)| is_override(name)).collect();
     variables.sort();
@@ -27,13 +27,21 @@ pub(super) fn parse(
         let mut last_problem = String::new();
         let accepted = readings(value).into_iter().find_map(|reading| {
             let mut attempt = table.clone();
-            let result = put(&mut attempt, &path, reading)
-                .and_then(|()| Written::deserialize(attempt.clone()).map_err(|error| plainly(&error)));
-            result.map(|written| (attempt, written)).map_err(|problem| last_problem = problem).ok()
+            let result = put(&mut attempt, &path, reading).and_then(|()| understood(&attempt));
+            result.map(|()| attempt).map_err(|problem| last_problem = problem).ok()
         });
-        (table, written) = accepted.ok_or_else(|| refuse(last_problem))?;
+        table = accepted.ok_or_else(|| refuse(last_problem))?;
     }
-    Ok(written)
+    let place = "the environment".to_owned();
+    Written::deserialize(table).map_err(|error| ConfigError::Malformed { place, problem: plainly(&error) })
+}
+
+/// Whether every key is known and every value fits; a section may still lack some.
+fn understood(table: &Table) -> Result<(), String> {
+    match Written::deserialize(table.clone()) {
+        Err(error) if !error.message().starts_with("missing field") => Err(plainly(&error)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a variable claims to be a setting. `GRANDSTAND_SERVER_BIND`, with one underscore too few, does: better to

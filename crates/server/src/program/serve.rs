@@ -79,7 +79,7 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
     info!(bind = %addresses.public, admin = %addresses.admin, data = %config.data.display(),
         connections = config.limits.connections, "ready");
 
-    signals.serve_until_stop(&reload).await;
+    signals.serve_until_stop(&reload, &node).await;
     tokio::select! {
         result = shutdown::run(&port, &node) => Ok(result?),
         () = signals.stop() => Err(Failure::Interrupted),
@@ -125,10 +125,13 @@ impl Signals {
         })
     }
 
-    async fn serve_until_stop(&mut self, reload: &Reload) {
+    async fn serve_until_stop(&mut self, reload: &Reload, node: &Node) {
         loop {
             tokio::select! {
-                _ = self.hang_up.recv() => reload.run(),
+                _ = self.hang_up.recv() => {
+                    reload.run();
+                    node.close_removed_apps();
+                }
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
             }

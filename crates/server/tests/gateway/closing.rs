@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use crate::{
+    guest::Guest,
     raw::{BINARY, PATIENCE, Raw, masked},
     server::Server,
 };
@@ -38,4 +39,12 @@ async fn a_client_that_neither_closes_nor_stops_is_cut_off() {
         }
     };
     timeout(PATIENCE, sending).await.expect("the end of the connection");
+}
+
+#[tokio::test]
+async fn the_sockets_of_a_removed_app_are_closed_for_good() {
+    let server = Server::start("").await;
+    let (mut guest, _) = Guest::log_in(server.address, "guest").await;
+    server.remove_app();
+    assert_eq!(guest.raw.close_code().await, 4100);
 }

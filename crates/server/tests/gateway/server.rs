@@ -25,6 +25,7 @@ pub(crate) const APP: &str = "test-app";
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     store: Arc<dyn Store>,
+    node: Arc<Node>,
     pub(crate) clock: Clock,
     _accepting: JoinSet<()>,
     _data: TempDir,
@@ -48,7 +49,13 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut accepting = JoinSet::new();
         accepting.spawn(listener::accept(listener, port));
-        Self { address, store, clock, _accepting: accepting, _data: data }
+        Self { address, store, node, clock, _accepting: accepting, _data: data }
+    }
+
+    /// What a reload does that leaves the app out.
+    pub(crate) fn remove_app(&self) {
+        self.node.apps.replace(Apps::default());
+        self.node.close_removed_apps();
     }
 
     /// Waits until the store knows that every session of the client id has dropped.
