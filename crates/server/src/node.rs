@@ -209,9 +209,12 @@ impl Node {
         RoomId::from(digits)
     }
 
-    /// 22 characters of URL-safe Base64.
+    /// 22 characters of URL-safe Base64: 6 bytes of time, then 10 of chance. Ids of one time stand together in the
+    /// store's index, which triples what it takes in a second (decision record 0003).
     pub(crate) fn new_message_id(&self) -> MessageId {
-        MessageId::from(URL_SAFE_NO_PAD.encode(self.random::<16>()))
+        let mut bytes = self.random::<16>();
+        bytes[..6].copy_from_slice(&self.clock.wall().0.to_be_bytes()[2..]);
+        MessageId::from(URL_SAFE_NO_PAD.encode(bytes))
     }
 
     pub(crate) fn new_session_id(&self) -> SessionId {

@@ -200,11 +200,13 @@ pub trait Store: Send + Sync + 'static {
     /// A session ended without a close: it may return to its room, and its wills wait. `confirmed` is the last
     /// message number whose HIGH messages the client is known to have. Sessions without room and wills are not kept;
     /// one that dropped before stays as it was.
+    /// So does one whose claim is not of `epoch`, if that is given: it has returned meanwhile.
     async fn drop_session(
         &self,
         app: &AppId,
         session: SessionId,
         confirmed: Option<u64>,
+        epoch: Option<u64>,
         now: Millis,
     ) -> Result<(), StoreError>;
 

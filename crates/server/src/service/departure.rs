@@ -21,8 +21,8 @@ pub(super) async fn drop_session(node: &Arc<Node>, session: &Arc<Session>, may_h
         return;
     }
     let (app, id) = (&session.app, session.identity.session);
-    let confirmed = joined.map(|joined| joined.confirmed);
-    if let Err(error) = node.store.drop_session(app, id, confirmed, now).await {
+    let (confirmed, epoch) = joined.map(|joined| (joined.confirmed, joined.epoch)).unzip();
+    if let Err(error) = node.store.drop_session(app, id, confirmed, epoch, now).await {
         error!(%error, "could not remember a dropped session");
     }
     if may_hold_wills {

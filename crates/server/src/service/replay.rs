@@ -113,7 +113,8 @@ pub(super) async fn resume(
         if returning.as_ref().is_some_and(|returning| returning.from == id) {
             before = joined;
         } else if let Some(joined) = joined.filter(|_| id != own) {
-            node.store.drop_session(&app.id, id, Some(joined.confirmed), node.clock.wall()).await?;
+            let (confirmed, epoch) = (Some(joined.confirmed), Some(joined.epoch));
+            node.store.drop_session(&app.id, id, confirmed, epoch, node.clock.wall()).await?;
         }
     }
     let resumed = match returning {

@@ -252,10 +252,13 @@ impl Store for SqliteStore {
         app: &AppId,
         session: SessionId,
         confirmed: Option<u64>,
+        epoch: Option<u64>,
         now: Millis,
     ) -> Result<(), StoreError> {
         let app = app.clone();
-        self.writer.run(move |ledger| sessions::drop_session(ledger, &app, session, confirmed, now)).await
+        self.writer
+            .run(move |ledger| sessions::drop_session(ledger, (&app, session), confirmed, epoch, now))
+            .await
     }
 
     async fn resume(

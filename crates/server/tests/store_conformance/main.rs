@@ -55,7 +55,8 @@ macro_rules! whole_suite {
             query: equals_the_model looks_up_by_index counts pages_through;
             sessions: a_claim_moves_the_whole_client a_claim_can_move_one_session epochs_rise
                 racing_claims_end_in_one_room leaving_forgets dropped_ones_are_remembered resume_returns_the_gap
-                resume_needs_the_same_room resume_can_change_the_session resume_can_leave_a_record reattached_ones_have_no_room ended_ones_are_forgotten
+                resume_needs_the_same_room resume_can_change_the_session resume_can_leave_a_record
+                a_late_drop_changes_nothing reattached_ones_have_no_room ended_ones_are_forgotten
                 recover_drops_what_a_crash_left recover_keeps_a_young_gap a_removed_room_holds_nobody;
             wills: wait_for_the_drop are_bounded follow_a_resume go_with_the_session survive_a_restart
                 skip_a_removed_room;

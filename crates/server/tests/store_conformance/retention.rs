@@ -112,8 +112,8 @@ pub(crate) async fn dropped_sessions_go(place: &dyn Place) {
         enter(&store, name, session, "room").await;
     }
     assert!(store.hold_will(will("ann", 1, message("room", "will")), 8, NOW).await.unwrap());
-    store.drop_session(&app(), SessionId(1), Some(0), NOW).await.unwrap();
-    store.drop_session(&app(), SessionId(2), Some(0), NOW.plus(SECOND)).await.unwrap();
+    store.drop_session(&app(), SessionId(1), Some(0), None, NOW).await.unwrap();
+    store.drop_session(&app(), SessionId(2), Some(0), None, NOW.plus(SECOND)).await.unwrap();
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(30 * MINUTE)).await.sessions, 0);
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(30 * MINUTE + 1)).await.sessions, 1);
     assert_eq!(records(&store, "ann").await, []);
@@ -134,7 +134,7 @@ pub(crate) async fn a_clock_that_jumps_back_expires_nothing(place: &dyn Place) {
     let marked = |id: &str| NewMessage { dedupe: Some("mark".to_owned()), ..message("room", id) };
     append(&store, marked("a"), NOW).await;
     enter(&store, "ann", 1, "room").await;
-    store.drop_session(&app(), SessionId(1), Some(1), NOW).await.unwrap();
+    store.drop_session(&app(), SessionId(1), Some(1), None, NOW).await.unwrap();
     let back = NOW.plus(-1000 * DAY);
     assert_eq!(sweep(&store, &RETENTION, back).await, Swept::default());
     assert_eq!(records(&store, "ann").await.len(), 1);

@@ -13,7 +13,7 @@ fn in_room(room: &str) -> Option<String> {
 }
 
 async fn drop_at(store: &Arc<dyn Store>, session: u128, confirmed: Option<u64>, at: Millis) {
-    store.drop_session(&app(), SessionId(session), confirmed, at).await.unwrap();
+    store.drop_session(&app(), SessionId(session), confirmed, None, at).await.unwrap();
 }
 
 async fn resume(store: &Arc<dyn Store>, session: u128, room: &str) -> Option<Resumed> {
@@ -203,6 +203,19 @@ pub(crate) async fn resume_can_leave_a_record(place: &dyn Place) {
     let sent = store.send_wills(&app(), SessionId(1), NOW).await.unwrap();
     assert_eq!(sent.len(), 1, "its wills stayed with it");
     assert!(resume(&store, 1, "a").await.is_some());
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn a_late_drop_changes_nothing(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["a"]).await;
+    let before = enter(&store, "ann", 1, "a").await.epoch;
+    let back = resume(&store, 1, "a").await.unwrap().epoch;
+    for (epoch, dropped_at) in [(before, None), (back, Some(NOW))] {
+        store.drop_session(&app(), SessionId(1), None, Some(epoch), NOW).await.unwrap();
+        let known = store.sessions(&app(), &client("ann")).await.unwrap();
+        assert_eq!(known[0].dropped_at, dropped_at, "a drop of epoch {epoch}, now {back}");
+    }
     store.close().await.unwrap();
 }
 

@@ -14,7 +14,7 @@ async fn hold(store: &Arc<dyn Store>, will: Will) {
 }
 
 async fn drop_session(store: &Arc<dyn Store>, session: u128) {
-    store.drop_session(&app(), SessionId(session), None, NOW).await.unwrap();
+    store.drop_session(&app(), SessionId(session), None, None, NOW).await.unwrap();
 }
 
 async fn send(store: &Arc<dyn Store>, session: u128) -> Vec<WillSent> {

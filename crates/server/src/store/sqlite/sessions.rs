@@ -146,9 +146,9 @@ pub(super) fn leave(
 /// Notes that a session dropped.
 pub(super) fn drop_session(
     ledger: &mut Ledger,
-    app: &AppId,
-    session: SessionId,
+    (app, session): (&AppId, SessionId),
     confirmed: Option<u64>,
+    epoch: Option<u64>,
     now: Millis,
 ) -> rusqlite::Result<()> {
     let Some(app) = ledger.app(app)? else { return Ok(()) };
@@ -159,9 +159,9 @@ pub(super) fn drop_session(
             "UPDATE sessions SET dropped_at = ?3,
                  gap_after = coalesce(?4, gap_after),
                  gap_since = CASE WHEN ?4 IS NULL THEN gap_since END
-             WHERE app = ?1 AND session = ?2 AND dropped_at IS NULL",
+             WHERE app = ?1 AND session = ?2 AND dropped_at IS NULL AND (?5 IS NULL OR epoch = ?5)",
         )?
-        .execute(params![app, blob(session), now.0, confirmed.map(sql_number)])?;
+        .execute(params![app, blob(session), now.0, confirmed.map(sql_number), epoch.map(sql_number)])?;
     forget_idle(&ledger.connection, app, &blob(session))
 }
 
