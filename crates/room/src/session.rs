@@ -176,7 +176,8 @@ pub fn decide(login: &Login<'_>, live: &[Live]) -> Decision {
         }
     }
 
-    let continued = login.claims().map(|claims| claims.session).or(replaces.first().copied());
+    // The youngest, if there are several: what the device sent since it logged in anew must not come back to it.
+    let continued = login.claims().map(|claims| claims.session).or(replaces.last().copied());
     Decision::Admit {
         session: here.map(|here| here.identity.session).or(continued),
         tag: login.effective_tag().map(str::to_owned),

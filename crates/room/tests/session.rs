@@ -147,6 +147,8 @@ fn a_reopen_takes_over_its_stale_session() {
         ("reopen token:t1", vec![live(1, "", "token:t2"), live(2, "", "token:t1")], replaces(2, &[2])),
         // The tag is part of the login.
         ("reopen id:d1", vec![live(1, "mobile", "id:d1")], new()),
+        // The device logged in anew while its old connection still looked alive: the later login goes on.
+        ("reopen id:d1", vec![live(1, "", "id:d1"), live(2, "", "id:d1")], replaces(2, &[1, 2])),
     ]);
 }
 

@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 
 use grandstand_protocol::{ClientId, RoomId};
-use grandstand_room::session::{Device as Marks, SessionId};
+use grandstand_room::{
+    clock::Millis,
+    session::{Device as Marks, SessionId},
+};
 
 use crate::dice::Dice;
 
@@ -28,10 +31,22 @@ pub(crate) struct Stay {
     pub(crate) serial: u64,
     pub(crate) room: RoomId,
     pub(crate) session: SessionId,
+    /// When the server noticed that its connection was gone; `None` = it is there, or back.
+    pub(crate) dropped_at: Option<Millis>,
+    /// Another login took its place since then.
+    pub(crate) taken: bool,
+    /// It goes on under another id than it had: what was sent under the former one counts as somebody else's.
+    pub(crate) renamed: bool,
     /// It is owed every HIGH message after this one; `None` until the join is through.
     pub(crate) from: Option<u64>,
     /// The last HIGH message that was new to it.
     pub(crate) newest: u64,
+}
+
+impl Stay {
+    pub(crate) fn new(serial: u64, room: RoomId, session: SessionId) -> Self {
+        Self { serial, room, session, dropped_at: None, taken: false, renamed: false, from: None, newest: 0 }
+    }
 }
 
 /// A few client ids with one to three devices each. At most one device of a client id is unmarked: two of them cannot

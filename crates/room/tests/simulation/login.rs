@@ -12,7 +12,7 @@ use grandstand_room::{
 };
 
 use crate::{
-    device::Stay,
+    device::{Device, Stay},
     store::Record,
     world::{Connection, World},
 };
@@ -26,6 +26,13 @@ enum Expected {
     NoRoom,
     /// Other devices of the client id have a say in it.
     Open,
+}
+
+/// A remembered session whose room a login gets.
+struct Returning {
+    record: Record,
+    /// Another login's: that one may still return, too.
+    keeps: bool,
 }
 
 impl World {
@@ -54,11 +61,24 @@ impl World {
                 assert!(conflicts.is_empty() || !reopen, "a reopen pushes others out");
                 self.end_former(&replaces, &conflicts);
                 let new = SessionId(u128::from(self.next_id()));
-                let from = self.choose(&login, session.unwrap_or(new));
-                let same = from.as_ref().filter(|record| login.is_same_login(&record.identity));
-                let session = session.or(same.map(|record| record.identity.session)).unwrap_or(new);
+                let from = self.choose(&login, session.unwrap_or(new), &replaces);
+                let is_same =
+                    |record: &&Record| login.claims().is_none() && login.is_same_login(&record.identity);
+                let same = from.as_ref().filter(is_same).map(|record| record.identity.session);
+                let session = session.or(same).unwrap_or(new);
+                let returning = from.map(|record| {
+                    let keeps = same.is_none() && record.identity.session != session;
+                    Returning { record, keeps }
+                });
                 let identity = Identity { session, client: client.clone(), tag, device };
-                self.admit(at, identity, !replaces.is_empty(), from, reopen);
+                let id = self.admit(at, identity, !replaces.is_empty());
+                match returning {
+                    Some(returning) => self.return_as(id, at, returning, &login, &replaces),
+                    None => {
+                        self.store.reattach(session);
+                        self.devices[at].stay = None;
+                    }
+                }
                 self.check_open(at, session, &expected);
             }
         }
@@ -107,7 +127,8 @@ impl World {
         }
     }
 
-    fn choose(&self, login: &Login<'_>, session: SessionId) -> Option<Record> {
+    /// `replaced`: those that ended just now, for this login.
+    fn choose(&self, login: &Login<'_>, session: SessionId, replaced: &[SessionId]) -> Option<Record> {
         let records: Vec<&Record> = self
             .store
             .of_client(login.client)
@@ -118,8 +139,8 @@ impl World {
             .map(|record| Remembered {
                 identity: record.identity.clone(),
                 room: Some(record.room.clone()),
-                dropped_at: record.dropped_at,
-                taken: false,
+                dropped_at: record.dropped_at.filter(|_| !replaced.contains(&record.identity.session)),
+                taken: record.taken,
             })
             .collect();
         let others_online = self.of_client(login.client).next().is_some();
@@ -127,7 +148,7 @@ impl World {
             .map(|index| records[index].clone())
     }
 
-    fn admit(&mut self, at: usize, identity: Identity, replaced: bool, from: Option<Record>, reopen: bool) {
+    fn admit(&mut self, at: usize, identity: Identity, replaced: bool) -> u64 {
         let session = identity.session;
         assert!(self.connection_of(session).is_none(), "{session:?} is online twice");
         let Identity { client, tag, device, .. } = identity.clone();
@@ -135,56 +156,96 @@ impl World {
         let claims = Claims { app: self.app.clone(), client, tag, device, session, issued_at };
         self.devices[at].token = Some(self.signer.issue(&claims));
         let node = self.dice.below(self.nodes.len());
-        let id = self.connect(at, node, identity.clone(), replaced);
+        self.connect(at, node, identity, replaced)
+    }
 
-        if from.as_ref().is_none_or(|record| record.identity.session != session) {
-            // The login goes on, its stay does not: it must not come to life again when the login drops.
-            self.store.end_session(session, self.now);
-        }
-        let Some(Record { identity: former, room, .. }) = from else {
-            self.devices[at].stay = None;
-            return;
-        };
+    /// The login that opened as `id` gets the room of a remembered session.
+    fn return_as(
+        &mut self,
+        id: u64,
+        at: usize,
+        returning: Returning,
+        login: &Login<'_>,
+        replaced: &[SessionId],
+    ) {
+        let Returning { record: Record { identity: former, room, .. }, keeps } = returning;
+        let (identity, node) = (self.connections[&id].identity.clone(), self.connections[&id].node);
+        let session = identity.session;
         self.nodes[node].listen(&room);
-        let Some((claimed, gap)) = self.store.resume(former.session, &identity, self.now) else {
+        let Some((claimed, gap)) = self.store.resume(former.session, &identity, &room, keeps, self.now)
+        else {
             panic!("the record was there")
         };
         self.claimed(id, &room, claimed, Some(gap));
-        let own = self.devices[at].stay.take().filter(|stay| stay.session == former.session && reopen);
-        if own.is_none() && former.session != session {
-            self.counts.returns_of_others += 1;
+        // Of several connections that it took over, any may be the one of its stay.
+        let is_own = |stay: &Stay| stay.session == former.session || replaced.contains(&stay.session);
+        let own = self.devices[at].stay.take().filter(|stay| login.reopen && is_own(stay));
+        if keeps {
+            let alone = self.of_client(login.client).all(|(other, _)| other == id);
+            assert!(
+                alone && self.rejoin == Rejoin::Any,
+                "device {at} gets the room of {former:?}, without a claim to it"
+            );
+            self.take_place(former.session);
+        } else {
+            self.given_away.remove(&former.session);
+            self.end_stays(|stay| stay.session == former.session);
         }
-        self.end_stays(|stay| stay.session == former.session);
+        let was_taken = u32::from(own.as_ref().is_some_and(|stay| stay.taken));
+        self.counts.returns_to_taken += was_taken;
+        self.counts.tokens_to_taken += if login.claims().is_some() { was_taken } else { 0 };
         let serial = self.next_id();
-        let fresh = || Stay { serial, room, session, from: None, newest: 0 };
-        self.devices[at].stay = Some(own.map_or_else(fresh, |stay| Stay { session, ..stay }));
+        let stay = own.unwrap_or_else(|| Stay::new(serial, room, session));
+        // The connection that it took over last was in no room, and the room is that of one which dropped before.
+        let renamed = stay.renamed || (former.session != session && stay.session != session);
+        self.counts.renamed += u32::from(renamed && !stay.renamed);
+        self.devices[at].stay = Some(Stay { session, dropped_at: None, taken: false, renamed, ..stay });
     }
 
-    /// What a user would say, from what happened to the device and nothing else.
+    /// Another login is in the room for `session`, which may still return. A third one may not come by the same place.
+    fn take_place(&mut self, session: SessionId) {
+        assert!(self.given_away.insert(session), "the place of {session:?} is given away twice");
+        self.counts.places_taken += 1;
+        for device in &mut self.devices {
+            if let Some(stay) = device.stay.as_mut().filter(|stay| stay.session == session) {
+                stay.taken = true;
+            }
+        }
+    }
+
+    /// What a user would say, from what happened to the devices: what the store still knows may be wrong.
     fn expected(&self, at: usize, reopen: bool) -> Expected {
         let device = &self.devices[at];
-        let live = |session: SessionId| self.connection_of(session);
-        let kept = |record: &Record| {
-            live(record.identity.session).is_some()
-                || record.dropped_at.is_some_and(|dropped| self.now.since(dropped) <= KEEP)
-        };
-        let in_time = |stay: &Stay| self.store.records.get(&stay.session).is_some_and(kept);
+        let in_time = |stay: &Stay| stay.dropped_at.is_none_or(|dropped| self.now.since(dropped) <= KEEP);
         if let Some(stay) = device.stay.as_ref().filter(|stay| reopen && in_time(stay)) {
-            let pauses = live(stay.session).is_some_and(|id| self.pauses(id));
+            let pauses = self.connection_of(stay.session).is_some_and(|id| self.pauses(id));
             return if pauses { Expected::Open } else { Expected::Room(stay.room.clone()) };
         }
-        let strict = self.rejoin == Rejoin::ResumeOnly && !reopen;
-        if strict || !self.store.of_client(&device.client).any(kept) {
+        if self.rejoin == Rejoin::ResumeOnly && !reopen {
             return Expected::NoRoom;
         }
         let alone = self.of_client(&device.client).next().is_none();
-        let stays = || {
-            self.devices.iter().filter(|other| other.client == device.client).filter_map(|d| d.stay.as_ref())
+        let may_have = |(number, stay): &(usize, &Stay)| {
+            in_time(stay) && (!stay.taken || (*number == at && device.marks.is_marked()))
         };
-        match stays().find(|stay| in_time(stay)) {
-            Some(stay) if self.rejoin == Rejoin::Any && alone => Expected::Room(stay.room.clone()),
-            _ => Expected::Open,
+        let of_client = |(_, other): &(usize, &Device)| other.client == device.client;
+        let mut stays = self
+            .devices
+            .iter()
+            .enumerate()
+            .filter(of_client)
+            .filter_map(|(number, other)| Some((number, other.stay.as_ref()?)));
+        if self.rejoin == Rejoin::Any
+            && alone
+            && let Some((_, stay)) = stays.find(may_have)
+        {
+            return Expected::Room(stay.room.clone());
         }
+        let kept = |record: &Record| {
+            self.connection_of(record.identity.session).is_some()
+                || record.dropped_at.is_some_and(|dropped| self.now.since(dropped) <= KEEP)
+        };
+        if self.store.of_client(&device.client).any(kept) { Expected::Open } else { Expected::NoRoom }
     }
 
     /// Whether an unmarked reopen may not take this connection over yet.

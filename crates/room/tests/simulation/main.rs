@@ -36,6 +36,7 @@ fn one_room_nothing_foreign_and_nothing_high_lost() {
                 world.come_to_rest();
                 check_at_rest(&mut world);
                 away_for_a_while(&mut world);
+                restart_and_lose_the_network(&mut world);
             }
         }
         add(&mut total, &world.counts);
@@ -48,9 +49,13 @@ fn one_room_nothing_foreign_and_nothing_high_lost() {
             total.refusals,
             total.refused_tokens,
             total.returns,
-            total.returns_of_others,
+            total.places_taken,
+            total.returns_to_taken,
+            total.tokens_to_taken,
             total.without_room,
+            total.restarts,
             total.in_time,
+            total.in_time_though_taken,
             total.too_late,
             total.claims_outrun,
             total.evicted_by_sweep,
@@ -64,6 +69,7 @@ fn one_room_nothing_foreign_and_nothing_high_lost() {
         .all(|count| *count >= 100),
         "something that should go wrong hardly ever did: {total:#?}"
     );
+    assert!(total.renamed * 100 < total.returns, "own messages are let through too often: {total:#?}");
 }
 
 /// Says which seed it was.
@@ -105,20 +111,13 @@ fn act(world: &mut World) {
             }
         }
         46..47 if ready => {
-            let session = world.connections[&id].identity.session;
-            world.disconnect(id);
-            world.store.end_session(session, world.now);
-            world.devices[device].stay = None;
+            world.close(id);
         }
         47..50 => world.drop_connection(id),
-        50..53 => {
-            // The device loses its network; the server does not see it yet.
-            if let Some(connection) = world.connections.get_mut(&id) {
-                connection.alive = false;
-            }
-            world.devices[device].connection = None;
+        50..54 => {
+            world.lose_network(id);
         }
-        53..55 => {
+        54..55 => {
             let dead = world.connections.iter().find(|(_, connection)| !connection.alive).map(|(id, _)| *id);
             if let Some(id) = dead {
                 world.drop_connection(id);
@@ -146,9 +145,10 @@ fn join(world: &mut World, id: u64, room: &RoomId) {
         other.stay.take_if(|stay| stay.room != *room);
     }
     let session = identity.session;
+    world.given_away.remove(&session);
     let serial = world.next_id();
     let stay = &mut world.devices[device].stay;
-    stay.get_or_insert_with(|| Stay { serial, room: room.clone(), session, from: None, newest: 0 });
+    stay.get_or_insert_with(|| Stay::new(serial, room.clone(), session));
     world.claimed(id, room, claimed, None);
 }
 
@@ -162,6 +162,10 @@ fn away_for_a_while(world: &mut World) {
     if let Some((stay, sender)) = stayed.as_ref().zip(world.connections.keys().next().copied()) {
         world.send(sender, &stay.room, Level::High);
     }
+    if world.dice.chance(75) {
+        take_the_place_of(world, device);
+    }
+    let is_taken = world.devices[device].stay.as_ref().is_some_and(|stay| stay.taken);
     world.pass(seconds * 1000);
     world.open(device, true);
     // Refused: another device took the tag meanwhile, or the token is too old by now.
@@ -170,9 +174,43 @@ fn away_for_a_while(world: &mut World) {
     if seconds <= 30 * 60 {
         assert!(is_back, "device {device} was away for {seconds} s and is not back");
         world.counts.in_time += 1;
+        world.counts.in_time_though_taken += u32::from(is_taken);
     } else {
         assert!(!is_back, "device {device} was away for {seconds} s and is back");
         world.counts.too_late += 1;
+    }
+}
+
+/// An app starts anew while its old connection looks alive, joins the same room, speaks, and loses the network again:
+/// it finds two connections of its device, and takes over both.
+fn restart_and_lose_the_network(world: &mut World) {
+    let device = world.dice.below(world.devices.len());
+    let stay = world.devices[device].stay.clone();
+    let Some((id, Stay { room, .. })) = world.online(device).zip(stay) else { return };
+    world.lose_network(id);
+    world.open(device, false);
+    let Some(id) = world.online(device) else { return };
+    if world.connections[&id].busy {
+        return;
+    }
+    join(world, id, &room);
+    world.pass(300);
+    world.send(id, &room, Level::High);
+    world.lose_network(id);
+    world.open(device, true);
+    world.counts.restarts += 1;
+}
+
+/// The user's other devices log out, and one of them logs in anew: it gets the room of the one that is away.
+fn take_the_place_of(world: &mut World, away: usize) {
+    let client = world.devices[away].client.clone();
+    let others: Vec<u64> = world.of_client(&client).map(|(id, _)| id).collect();
+    for id in others {
+        world.close(id);
+    }
+    let other = world.devices.iter().enumerate().find(|(at, other)| *at != away && other.client == client);
+    if let Some((other, _)) = other {
+        world.open(other, false);
     }
 }
 
@@ -220,9 +258,14 @@ fn add(total: &mut Counts, counts: &Counts) {
     total.refusals += counts.refusals;
     total.refused_tokens += counts.refused_tokens;
     total.returns += counts.returns;
-    total.returns_of_others += counts.returns_of_others;
+    total.places_taken += counts.places_taken;
+    total.returns_to_taken += counts.returns_to_taken;
+    total.tokens_to_taken += counts.tokens_to_taken;
+    total.renamed += counts.renamed;
     total.without_room += counts.without_room;
+    total.restarts += counts.restarts;
     total.in_time += counts.in_time;
+    total.in_time_though_taken += counts.in_time_though_taken;
     total.too_late += counts.too_late;
     total.claims_outrun += counts.claims_outrun;
     total.evicted_by_sweep += counts.evicted_by_sweep;

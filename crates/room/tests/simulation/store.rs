@@ -14,6 +14,8 @@ pub(crate) struct Message {
     pub(crate) number: u64,
     pub(crate) level: Level,
     pub(crate) by: SessionId,
+    /// The stay of the device that sent it, if it was in the room.
+    pub(crate) stay: Option<u64>,
 }
 
 /// A session that is in a room, live or dropped.
@@ -22,6 +24,8 @@ pub(crate) struct Record {
     pub(crate) identity: Identity,
     pub(crate) room: RoomId,
     pub(crate) dropped_at: Option<Millis>,
+    /// Another login was given the room since.
+    pub(crate) taken: bool,
     /// After this number HIGH messages are due on return.
     pub(crate) confirmed: u64,
 }
@@ -46,9 +50,15 @@ impl Store {
         self.rooms.get(room).map_or(0, |messages| messages.len() as u64)
     }
 
-    pub(crate) fn append(&mut self, room: &RoomId, level: Level, by: SessionId) -> Message {
+    pub(crate) fn append(
+        &mut self,
+        room: &RoomId,
+        level: Level,
+        by: SessionId,
+        stay: Option<u64>,
+    ) -> Message {
         let messages = self.rooms.entry(room.clone()).or_default();
-        let message = Message { number: messages.len() as u64 + 1, level, by };
+        let message = Message { number: messages.len() as u64 + 1, level, by, stay };
         messages.push(message.clone());
         message
     }
@@ -81,33 +91,46 @@ impl Store {
             self.end_session(session, now);
         }
         let claimed = Claimed { epoch: self.next_epoch(&identity.client), head: self.head(room) };
-        let confirmed = self.records.get(&identity.session).map_or(claimed.head, |record| record.confirmed);
-        let (identity, room) = (identity.clone(), room.clone());
-        let record = Record { identity, room, dropped_at: None, confirmed };
-        self.records.insert(record.identity.session, record);
+        self.put(identity, room, claimed.head);
         claimed
     }
 
-    /// The session `from` returns as `identity`.
+    /// The session `from` returns as `identity`. With `keeps`, another login takes its place: `from` may still return.
+    /// `None`: `from` is not in `room` any more.
     pub(crate) fn resume(
         &mut self,
         from: SessionId,
         identity: &Identity,
+        room: &RoomId,
+        keeps: bool,
         now: Millis,
     ) -> Option<(Claimed, u64)> {
-        let record = self.records.remove(&from)?;
-        if from != identity.session {
-            self.departed.insert((from, record.room.clone()), now);
-        }
-        let claimed = Claimed { epoch: self.next_epoch(&identity.client), head: self.head(&record.room) };
+        let record = self.records.get_mut(&from).filter(|record| record.room == *room)?;
         let confirmed = record.confirmed;
-        let back = Record { identity: identity.clone(), dropped_at: None, ..record };
-        self.records.insert(identity.session, back);
+        if keeps {
+            record.taken = true;
+        } else if from != identity.session {
+            self.end_session(from, now);
+        }
+        let claimed = Claimed { epoch: self.next_epoch(&identity.client), head: self.head(room) };
+        self.put(identity, room, confirmed);
         Some((claimed, confirmed))
     }
 
+    fn put(&mut self, identity: &Identity, room: &RoomId, confirmed: u64) {
+        let (identity, room) = (identity.clone(), room.clone());
+        let record = Record { identity, room, dropped_at: None, taken: false, confirmed };
+        self.records.insert(record.identity.session, record);
+    }
+
+    /// A session is live again, but not in its room. Nothing is left to remember: there are no wills here.
+    pub(crate) fn reattach(&mut self, session: SessionId) {
+        self.records.remove(&session);
+    }
+
     pub(crate) fn drop_session(&mut self, session: SessionId, confirmed: Option<u64>, now: Millis) {
-        if let Some(record) = self.records.get_mut(&session) {
+        let live = self.records.get_mut(&session).filter(|record| record.dropped_at.is_none());
+        if let Some(record) = live {
             record.dropped_at = Some(now);
             record.confirmed = confirmed.unwrap_or(record.confirmed);
         }

@@ -1,7 +1,7 @@
 //! The simulated world: devices, connections, nodes, a bus that loses and delays, and a store that does neither.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Duration,
 };
 
@@ -36,9 +36,14 @@ pub(crate) struct Counts {
     pub(crate) refusals: u32,
     pub(crate) refused_tokens: u32,
     pub(crate) returns: u32,
-    pub(crate) returns_of_others: u32,
+    pub(crate) places_taken: u32,
+    pub(crate) returns_to_taken: u32,
+    pub(crate) tokens_to_taken: u32,
+    pub(crate) renamed: u32,
     pub(crate) without_room: u32,
+    pub(crate) restarts: u32,
     pub(crate) in_time: u32,
+    pub(crate) in_time_though_taken: u32,
     pub(crate) too_late: u32,
     pub(crate) claims_outrun: u32,
     pub(crate) evicted_by_sweep: u32,
@@ -99,6 +104,8 @@ pub(crate) struct World {
     pub(crate) revocations: Revocations,
     pub(crate) signer: Signer,
     pub(crate) rejoin: Rejoin,
+    /// Sessions whose place another login took since they dropped.
+    pub(crate) given_away: BTreeSet<SessionId>,
     pub(crate) counts: Counts,
     pub(crate) app: AppId,
     lossy: bool,
@@ -123,6 +130,7 @@ impl World {
             revocations: Revocations::default(),
             signer: Signer::new([1; 32], None),
             rejoin,
+            given_away: BTreeSet::new(),
             counts: Counts::default(),
             app: AppId::from("app"),
             lossy: true,
@@ -184,8 +192,30 @@ impl World {
 
     /// The server notices that a connection is gone, or takes its session away from it.
     pub(crate) fn drop_connection(&mut self, id: u64) {
+        let device = self.connections.get(&id).map(|connection| connection.device);
         if let Some((session, confirmed)) = self.disconnect(id) {
             self.store.drop_session(session, confirmed, self.now);
+            let stay = device.and_then(|device| self.devices[device].stay.as_mut());
+            if let Some(stay) = stay.filter(|stay| stay.session == session) {
+                stay.dropped_at = Some(self.now);
+            }
+        }
+    }
+
+    /// The device loses its network; the server does not see it yet.
+    pub(crate) fn lose_network(&mut self, id: u64) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.alive = false;
+            self.devices[connection.device].connection = None;
+        }
+    }
+
+    /// The application logs out.
+    pub(crate) fn close(&mut self, id: u64) {
+        let Some(Connection { device, .. }) = self.connections.get(&id) else { return };
+        self.devices[*device].stay = None;
+        if let Some((session, _)) = self.disconnect(id) {
+            self.store.end_session(session, self.now);
         }
     }
 
@@ -209,8 +239,9 @@ impl World {
 
     /// A message is stored and goes to all nodes.
     pub(crate) fn send(&mut self, id: u64, room: &RoomId, level: Level) {
-        let (own, session) = (self.connections[&id].node, self.connections[&id].identity.session);
-        let message = self.store.append(room, level, session);
+        let Connection { node: own, device, ref identity, .. } = self.connections[&id];
+        let stay = self.devices[device].stay.as_ref().filter(|stay| stay.room == *room);
+        let message = self.store.append(room, level, identity.session, stay.map(|stay| stay.serial));
         self.publish(own, || Event::Stored { room: room.clone(), message: message.clone() });
     }
 
@@ -370,10 +401,10 @@ impl World {
     }
 
     /// A device reads what came, up to `count` frames; the rest is lost if it drops.
-    pub(crate) fn read(&mut self, device: usize, count: usize) {
-        let Some(id) = self.online(device) else { return };
+    pub(crate) fn read(&mut self, at: usize, count: usize) {
+        let Some(id) = self.online(at) else { return };
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let device = &mut self.devices[device];
+        let device = &mut self.devices[at];
         for _ in 0..count {
             match connection.wire.pop_front() {
                 None => break,
@@ -385,6 +416,8 @@ impl World {
                 Some(Wire::Message(room, message)) => {
                     assert_ne!(message.by, connection.identity.session, "the sender gets its own message");
                     let Some(stay) = device.stay.as_mut().filter(|stay| stay.room == room) else { continue };
+                    let is_own = message.stay == Some(stay.serial) && !stay.renamed;
+                    assert!(!is_own, "device {at} gets its own {message:?}");
                     if message.level == Level::High && device.received.insert((room, message.number)) {
                         assert!(message.number > stay.newest, "{message:?} after {}", stay.newest);
                         stay.newest = message.number;
