@@ -1,4 +1,5 @@
 //! The example file of the documents holds every default, and is accepted.
+#![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
 use std::path::Path;
 
