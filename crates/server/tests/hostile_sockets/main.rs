@@ -10,6 +10,7 @@ mod raw;
 #[path = "../gateway/server.rs"]
 mod server;
 
+mod bombs;
 mod deadlines;
 mod floods;
 mod honest;
