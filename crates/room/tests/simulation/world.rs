@@ -314,7 +314,8 @@ impl World {
                 }
                 let stay = self.devices[connection.device].stay.as_mut();
                 if let Some(stay) = stay.filter(|stay| stay.session == session && stay.room == room) {
-                    stay.from.get_or_insert(gap.unwrap_or(from));
+                    // Back before its node knew that it had left: what came in between was not for this stay.
+                    stay.from.get_or_insert(gap.unwrap_or(from.max(claimed.head)));
                 }
                 if let Some(gap) = gap {
                     connection.outbox.hold();
