@@ -5,9 +5,10 @@
 
 mod hub;
 mod member;
+mod turn;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
@@ -20,10 +21,13 @@ use grandstand_room::{
 };
 use tokio::time::Instant;
 
+use self::turn::Turns;
+
 use crate::store::Claimed;
 
 pub use hub::{Hub, Ordered};
 pub use member::{Joined, Sdk, Session, Style};
+pub use turn::Turn;
 
 /// All apps of this node.
 #[derive(Debug, Default)]
@@ -61,6 +65,7 @@ impl Router {
 #[derive(Debug, Default)]
 pub struct AppRouter {
     state: Mutex<State>,
+    turns: Turns,
 }
 
 #[derive(Debug, Default)]
@@ -99,11 +104,19 @@ pub struct Arrival {
     pub device: Device,
     /// Whether it takes over a session that is online.
     pub takes_over: bool,
+    /// Sessions of the client id that it ends for good.
+    pub conflicts: Vec<SessionId>,
     /// The client id's sessions that are online and stay so.
     pub online: Vec<SessionId>,
 }
 
 impl AppRouter {
+    /// The right to change where a client id is: opens, joins and ends of its sessions come one after the other, so
+    /// that what the store holds and what the node holds change in the same order. Waits for those before.
+    pub async fn turn(&self, client: &ClientId) -> Turn {
+        self.turns.take(client).await
+    }
+
     /// Decides an open and carries it out, in one step: `make` says who the new session is. `None` is a refusal (4111).
     pub fn open(
         &self,
@@ -119,7 +132,8 @@ impl AppRouter {
         };
         let ends = |id: &SessionId| replaces.contains(id) || conflicts.contains(id);
         let online = live.iter().map(|other| other.identity.session).filter(|id| !ends(id)).collect();
-        let arrival = Arrival { session, tag, device, takes_over: !replaces.is_empty(), online };
+        let takes_over = !replaces.is_empty();
+        let arrival = Arrival { session, tag, device, takes_over, conflicts: conflicts.clone(), online };
         let session = Arc::new(make(arrival));
         // The new session first, so that the client's claim stays when the last old one goes.
         state.clients.entry(login.client.clone()).or_default().sessions.push(Arc::clone(&session));
@@ -183,14 +197,16 @@ impl AppRouter {
         }
     }
 
-    /// Puts a session into the room that it claimed, and takes the client id out of other rooms. Returns the number
-    /// of the newest message that went out before it came; what follows reaches it live. `None` when a later claim of
-    /// the client id went elsewhere, or the session is gone: then nothing changes.
+    /// Puts a session into the room that it claimed, and takes the client id out of other rooms. HIGH messages up to
+    /// number `confirmed` are not due to it. Returns the number of the newest message that went out before it came;
+    /// what follows reaches it live. `None` when a later claim of the client id went elsewhere, or the session is gone:
+    /// then nothing changes.
     pub fn join(
         &self,
         session: &Arc<Session>,
         hub: &Arc<Hub>,
         claimed: &Claimed,
+        confirmed: u64,
         scope: OneRoomPer,
     ) -> Option<u64> {
         let epoch = claimed.epoch;
@@ -200,9 +216,13 @@ impl AppRouter {
             return None;
         }
         let evicted = client.claimed(epoch, &hub.room, scope);
-        let delivered = session.enter(hub, epoch, claimed.head);
+        let former = session.joined().filter(|former| former.room != hub.room);
+        let delivered = session.enter(hub, claimed, confirmed);
         drop(state);
         self.evict(evicted, &hub.room, epoch);
+        if let Some(former) = former {
+            self.forget_empty(&former.room);
+        }
         Some(delivered)
     }
 
@@ -257,6 +277,12 @@ impl AppRouter {
         self.lock().rates.retain(|_, rates| !rates.is_idle(now));
     }
 
+    /// Drops the places of all rooms where nobody is and nobody is coming: what [`Self::forget_empty`] came too early
+    /// for.
+    pub fn forget_empty_rooms(&self) {
+        self.lock().rooms.retain(|_, hub| Arc::strong_count(hub) > 1 || !hub.is_empty());
+    }
+
     /// Those of `clients` who have a session.
     pub fn online(&self, clients: &[String]) -> Vec<String> {
         let state = self.lock();
@@ -270,10 +296,7 @@ impl AppRouter {
 
     /// Some distinct client ids of those in a room.
     pub fn some_members(&self, room: &RoomId, limit: usize) -> Vec<String> {
-        let mut seen = HashSet::new();
-        let members = self.existing_hub(room).map(|hub| hub.members()).unwrap_or_default();
-        let ids = members.iter().map(|session| &session.identity.client);
-        ids.filter(|client| seen.insert((*client).clone())).take(limit).map(ToString::to_string).collect()
+        self.existing_hub(room).map_or_else(Vec::new, |hub| hub.some_clients(limit))
     }
 
     fn all_sessions(&self) -> Vec<Arc<Session>> {

@@ -94,6 +94,11 @@ impl Hub {
         self.lock().members.values().map(|member| Arc::clone(&member.session)).collect()
     }
 
+    /// Some of the distinct client ids here.
+    pub fn some_clients(&self, limit: usize) -> Vec<String> {
+        self.lock().clients.keys().take(limit).map(ToString::to_string).collect()
+    }
+
     pub fn count(&self, counted: Counted) -> usize {
         let state = self.lock();
         match counted {

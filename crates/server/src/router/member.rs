@@ -10,7 +10,7 @@ use grandstand_room::session::{Identity, Live};
 use tokio::time::Instant;
 
 use super::hub::Hub;
-use crate::gateway::outbox::Outbox;
+use crate::{gateway::outbox::Outbox, store::Claimed};
 
 /// How pushes are written for a socket.
 #[derive(Debug)]
@@ -125,23 +125,19 @@ impl Session {
         }
     }
 
-    /// Nothing HIGH after `number` is confirmed: what was replayed may get lost, too.
-    pub fn unconfirm(&self, number: u64) {
-        self.confirmed.fetch_min(number, Ordering::Relaxed);
-    }
-
-    /// Enters a room whose newest message is `head`, leaving any other. Returns the newest number delivered before.
-    pub(super) fn enter(self: &Arc<Self>, hub: &Arc<Hub>, epoch: u64, head: u64) -> u64 {
+    /// Enters the room that it claimed, leaving any other; up to `confirmed` nothing HIGH is due to it. Returns the
+    /// newest number delivered before.
+    pub(super) fn enter(self: &Arc<Self>, hub: &Arc<Hub>, claimed: &Claimed, confirmed: u64) -> u64 {
         let mut place = self.lock();
         if let Some(former) = place.take_if(|former| !Arc::ptr_eq(&former.hub, hub)) {
             former.hub.remove(self);
             self.outbox.forget(self.identity.session);
         }
         if place.is_none() {
-            self.confirmed.store(head, Ordering::Relaxed);
+            self.confirmed.store(confirmed, Ordering::Relaxed);
         }
-        *place = Some(Place { hub: Arc::clone(hub), epoch });
-        hub.insert(self, epoch, head)
+        *place = Some(Place { hub: Arc::clone(hub), epoch: claimed.epoch });
+        hub.insert(self, claimed.epoch, claimed.head)
     }
 
     /// Leaves its room if `condition` holds for where it is; returns where it was.

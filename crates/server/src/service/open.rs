@@ -28,22 +28,25 @@ use crate::{
     store::StoreError,
 };
 
+/// Sessions of one socket: a page or a process with more clients than this is none.
+const SESSIONS_PER_SOCKET: usize = 64;
+/// Bytes of a tag or a device's mark: they are kept with the session and signed into its token.
+const MARK_BYTES: usize = 512;
+
 /// `session/open`.
 pub(super) async fn open(socket: &mut Socket, request: Request) -> Result<(), Close> {
     let grandstand_protocol::Command::Open(open) = &request.command else { return Ok(()) };
     if socket.app.is_none() && request.app.is_none() && open.token.is_some() {
         socket.app = app_of_token(socket, open);
         if socket.app.is_none() {
-            refuse(socket, &request, stale_token());
-            return Ok(());
+            return refuse(socket, &request, stale_token());
         }
     }
     let app = bind_app(socket, &request)?;
     match admit(socket, &app, &request, open).await {
-        Ok(()) => {}
+        Ok(()) => Ok(()),
         Err(fault) => refuse(socket, &request, fault),
     }
-    Ok(())
 }
 
 /// The app of this socket: named by the first open, the same for all.
@@ -85,13 +88,14 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let node = Arc::clone(socket.node());
     let client = client_id(&node, request)?;
     let claims = verified(socket, &app.id, &client, open)?;
+    within_open_rate(socket, app, &client)?;
     if let Some(at) = socket.session_for(Some(client.as_str())) {
         // Java opens its cached sessions by itself on every connect, beside the app's own open.
         let event = Event::Opened { token: issue(&node, socket.session(at)) };
         socket.say(request.serial, Some(client.to_string()), event);
         return Ok(());
     }
-    within_open_rate(socket, app, &client)?;
+    within_bounds(socket, open)?;
     let user_agent = open.user_agent.as_deref().unwrap_or_default();
     let device = Device { id: open.device_id.clone(), token: open.device_token.clone() };
     let login = Login {
@@ -102,6 +106,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         reopen: open.reopen || user_agent.starts_with("js/2."),
         token: claims.as_ref(),
     };
+    let _turn = node.router.app(&app.id).turn(&client).await;
     let remembered = replay::remembered(&node, app, &client).await.map_err(|cause| failed(&cause))?;
     note_client(socket, &client, open);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), Arc::clone(&socket.style), node.clock.now());
@@ -152,10 +157,9 @@ async fn settle(
 ) -> Result<Option<replay::Resumption>, StoreError> {
     for loser in &opened.conflicts {
         loser.leave_if(|_| true);
+        let session = loser.identity.session;
+        loser.outbox.signal(Signal::SessionEnded { session, ending: Ending::Conflict });
         departure::end_session(node, loser).await;
-        loser
-            .outbox
-            .signal(Signal::SessionEnded { session: loser.identity.session, ending: Ending::Conflict });
     }
     let resumed = replay::resume(node, app, &opened, past).await;
     for former in &opened.replaced {
@@ -176,6 +180,21 @@ fn client_id(node: &Node, request: &Request) -> Result<ClientId, Fault> {
         None => node.new_client_id(),
     };
     ClientId::new(&text).map_err(|cause| Fault::because(Code::InvalidLogin, cause.to_string()))
+}
+
+/// What a stranger may make the server keep.
+fn within_bounds(socket: &Socket, open: &Open) -> Result<(), Fault> {
+    if socket.sessions.len() >= SESSIONS_PER_SOCKET {
+        let detail =
+            format!("at most {SESSIONS_PER_SOCKET} client ids can be open on one socket; use another");
+        return Err(Fault::because(Code::AppQuotaExceeded, detail));
+    }
+    let marks = [&open.tag, &open.device_id, &open.device_token];
+    if marks.into_iter().flatten().any(|mark| mark.len() > MARK_BYTES) {
+        let detail = format!("tag, deviceId and deviceToken have at most {MARK_BYTES} bytes each");
+        return Err(Fault::because(Code::InvalidLogin, detail));
+    }
+    Ok(())
 }
 
 /// Logins are counted like every other command, over reconnects.
@@ -235,16 +254,19 @@ fn issue(node: &Node, session: &Session) -> Token {
     Token { text: node.tokens.issue(&claims), ttl: TOKEN_SECONDS }
 }
 
-/// Java reopens by token without a serial and understands exactly these two answers.
-fn refuse(socket: &Socket, request: &Request, fault: Fault) {
+/// Java reopens by token without a serial. It understands 4112 and 4111 then, and takes any other answer for a kick;
+/// what failed in the server is tried again on a new socket.
+fn refuse(socket: &Socket, request: &Request, fault: Fault) -> Result<(), Close> {
     if request.serial.is_some() {
-        return socket.refuse(request, fault);
-    }
-    if fault.is(Code::SessionTokenExpired) {
+        socket.refuse(request, fault);
+    } else if fault.is(Code::SessionTokenExpired) {
         socket.say(None, request.peer.clone(), Event::Failed { fault });
-    } else {
+    } else if fault.is(Code::SessionConflict) {
         socket.say(None, request.peer.clone(), Event::Closed { fault: Some(fault) });
+    } else if fault.is(Code::InternalError) {
+        return Err(Close::COME_BACK);
     }
+    Ok(())
 }
 
 /// `session/refresh`: a new token. C# sends none of the old.
@@ -270,9 +292,12 @@ pub(super) fn refresh(socket: &Socket, at: usize, token: Option<&str>) -> Result
 pub(super) async fn close(socket: &mut Socket, at: usize, request: &Request) {
     let session = Arc::clone(socket.session(at));
     let node = Arc::clone(socket.node());
-    if node.router.app(&session.app).close(&session).is_some() {
+    let router = node.router.app(&session.app);
+    let turn = router.turn(&session.identity.client).await;
+    if router.close(&session).is_some() {
         departure::end_session(&node, &session).await;
     }
+    drop(turn);
     socket.reply(request, at, Event::Closed { fault: None });
     socket.sessions.remove(at);
     if socket.sessions.is_empty() {

@@ -9,8 +9,9 @@ use grandstand_room::{
     resume::{Remembered, choose},
     session::{Identity, Login, SessionId},
 };
-use tracing::error;
+use tracing::{error, warn};
 
+use super::departure;
 use crate::{
     apps::App,
     cluster::{Except, News, RoomNews},
@@ -76,8 +77,9 @@ pub(super) fn identify(
     arrival: Arrival,
     mut remembered: Vec<Remembered>,
 ) -> (Identity, Past) {
-    let Arrival { session, tag, device, online, .. } = arrival;
-    remembered.retain(|record| !online.contains(&record.identity.session));
+    let Arrival { session, tag, device, online, conflicts, .. } = arrival;
+    let not_for_us = |id: &SessionId| online.contains(id) || conflicts.contains(id);
+    remembered.retain(|record| !not_for_us(&record.identity.session));
     let own = session.unwrap_or_else(|| node.new_session_id());
     let keep = Node::milliseconds(node.config.limits.resume);
     let (others_online, now) = (!online.is_empty(), node.clock.wall());
@@ -112,19 +114,29 @@ pub(super) async fn resume(
         let joined = former.leave_if(|_| true);
         if returning.as_ref().is_some_and(|returning| returning.from == id) {
             before = joined;
-        } else if let Some(joined) = joined.filter(|_| id != own) {
-            let (confirmed, epoch) = (Some(joined.confirmed), Some(joined.epoch));
-            node.store.drop_session(&app.id, id, confirmed, epoch, node.clock.wall()).await?;
+        } else if id != own {
+            departure::remember(node, former, joined, true, node.clock.wall()).await;
         }
     }
-    let resumed = match returning {
+    let entered = match returning {
         Some(returning) => enter(node, app, &opened.session, returning, before).await?,
-        None => None,
+        None => Entered::Nowhere,
     };
-    if resumed.is_none() && is_remembered {
-        node.store.reattach(&app.id, own).await?;
+    match entered {
+        Entered::Room(resumption) => return Ok(Some(resumption)),
+        Entered::Nowhere if is_remembered => node.store.reattach(&app.id, own).await?,
+        Entered::Nowhere | Entered::Overtaken => {}
     }
-    Ok(resumed)
+    Ok(None)
+}
+
+/// How far a return got.
+enum Entered {
+    Room(Resumption),
+    /// There is no room to return to.
+    Nowhere,
+    /// Another open of the same login came in between: the record is its own now.
+    Overtaken,
 }
 
 async fn enter(
@@ -133,7 +145,7 @@ async fn enter(
     session: &Arc<Session>,
     returning: Returning,
     before: Option<Joined>,
-) -> Result<Option<Resumption>, StoreError> {
+) -> Result<Entered, StoreError> {
     let Returning { from, room, keeps } = returning;
     let router = node.router.app(&app.id);
     let hub = router.hub(&room);
@@ -143,21 +155,23 @@ async fn enter(
     let Some(Resumed { epoch, head, gap }) = resumed else {
         drop(hub);
         router.forget_empty(&room);
-        return Ok(None);
+        return Ok(Entered::Nowhere);
     };
-    let claimed = Claimed { epoch, head, former: Vec::new() };
-    let scope = app.switches.one_room_per;
-    let Some(delivered) = router.join(session, &hub, &claimed, scope) else { return Ok(None) };
     let gap =
         before.filter(|joined| joined.room == room).map_or(gap, |joined| GapStart::After(joined.confirmed));
-    session.unconfirm(match gap {
+    let confirmed = match gap {
         GapStart::After(number) => number,
         // Known when the gap has been read.
         GapStart::Since(_) => 0,
-    });
+    };
+    let claimed = Claimed { epoch, head, former: Vec::new() };
+    let scope = app.switches.one_room_per;
+    let Some(delivered) = router.join(session, &hub, &claimed, confirmed, scope) else {
+        return Ok(Entered::Overtaken);
+    };
     let (client, news_room) = (session.identity.client.clone(), room.clone());
     node.bus.publish(News::Claimed { app: app.id.clone(), client, room: news_room, epoch, scope }).await;
-    Ok(Some(Resumption { room, epoch, gap, delivered }))
+    Ok(Entered::Room(Resumption { room, epoch, gap, delivered }))
 }
 
 /// What the session missed, as frames: patches first, then HIGH messages, in order.
@@ -177,6 +191,11 @@ pub(super) async fn frames(
     }
     let (gap, own) = ((resumed.gap, resumed.delivered), session.identity.session);
     let missed = logged(node.store.gap(&session.app, &resumed.room, gap, own, GAP_MESSAGES).await);
+    if missed.len() == GAP_MESSAGES as usize {
+        // The README says so; an operator should see how often.
+        metrics::counter!("grandstand_gaps_cut_total").increment(1);
+        warn!(room = %resumed.room, "a gap may hold more HIGH messages than are replayed; the newest are");
+    }
     if let GapStart::Since(_) = resumed.gap {
         let first = missed.first().and_then(|message| u64::try_from(message.number).ok());
         session.confirm(resumed.epoch, first.map_or(resumed.delivered, |first| first.saturating_sub(1)));

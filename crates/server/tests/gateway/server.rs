@@ -25,7 +25,7 @@ pub(crate) const APP: &str = "test-app";
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     store: Arc<dyn Store>,
-    node: Arc<Node>,
+    pub(crate) node: Arc<Node>,
     pub(crate) clock: Clock,
     _accepting: JoinSet<()>,
     _data: TempDir,
