@@ -102,8 +102,8 @@ impl Node {
         node.background(fanout.watch_gaps());
         node.background(upkeep::beat(Arc::clone(&node)));
         node.background(upkeep::sweep(Arc::clone(&node)));
-        for (app, session) in recovered.with_wills {
-            departure::send_wills_later(&node, app, session);
+        for (app, session, dropped_at) in recovered.with_wills {
+            departure::send_wills_later(&node, app, session, dropped_at);
         }
         Ok(node)
     }

@@ -17,8 +17,8 @@ use grandstand_room::{
 };
 
 pub use record::{
-    Appended, Claim, Claimed, Edit, Imported, NewMessage, NodeId, Patched, Recovered, Resumed, Retention,
-    Revocation, SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will, WillSent,
+    Appended, Claim, Claimed, Edit, Held, Imported, LiveSession, NewMessage, NodeId, Patched, Recovered,
+    Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will, WillSent,
 };
 pub use sqlite::{OpenError, SqliteStore};
 
@@ -210,6 +210,15 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<(), StoreError>;
 
+    /// Sessions that are live on a node, by the store's account, in the order of their ids: the first `limit` after
+    /// `after`.
+    async fn live_sessions(
+        &self,
+        node: &NodeId,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<LiveSession>, StoreError>;
+
     /// The session `from` returns as `claim.identity` (often the same): it gets the room, the wills and a higher
     /// epoch. With `keeps`, another login takes the place of `from`, which may still return: then its record and its
     /// wills stay. `claim.room` must still be the room of `from`; else `None` and nothing changes. Whether `from` dropped
@@ -228,14 +237,17 @@ pub trait Store: Send + Sync + 'static {
     /// A session ended for good: its record and its wills go.
     async fn end_session(&self, app: &AppId, session: SessionId) -> Result<(), StoreError>;
 
-    /// Holds a message until the session drops; `false` when the session holds `limit` already.
-    async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<bool, StoreError>;
+    /// Holds a message until the session drops, at most `limit` a session. A retry by its mark, as with
+    /// [`Store::append`], also of a will that was sent meanwhile, gets the first outcome and takes no place.
+    async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<Held, StoreError>;
 
-    /// Sends the wills of a session that is still dropped: stored ones are appended, all are forgotten.
+    /// Sends the wills of a session that dropped at `dropped_by` or before and is still gone: stored ones are appended,
+    /// all are forgotten. One that returned and dropped again later waits for its own time.
     async fn send_wills(
         &self,
         app: &AppId,
         session: SessionId,
+        dropped_by: Millis,
         now: Millis,
     ) -> Result<Vec<WillSent>, StoreError>;
 

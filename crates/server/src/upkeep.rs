@@ -1,13 +1,14 @@
 //! What a node does by itself: says once a second that it is alive, and cleans in small slices.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tracing::{info, warn};
 
 use crate::{
     cluster::News,
     node::Node,
-    store::{Retention, Swept},
+    service::departure,
+    store::{LiveSession, Retention, StoreError, Swept},
 };
 
 /// After a crash, sessions count as dropped at the last beat (design 6).
@@ -16,6 +17,9 @@ const BEAT: Duration = Duration::from_secs(1);
 const ROUND: Duration = Duration::from_secs(60);
 /// Between the slices of a round, so that writers go first.
 const BREATH: Duration = Duration::from_millis(20);
+
+/// Live sessions read at once.
+const SESSIONS: u32 = 1000;
 
 /// Notes once a second that this node is alive.
 pub(crate) async fn beat(node: Arc<Node>) {
@@ -32,14 +36,21 @@ pub(crate) async fn beat(node: Arc<Node>) {
 /// Removes what is past its time, once a minute, slice by slice.
 pub(crate) async fn sweep(node: Arc<Node>) {
     let config = &node.config;
+    // A session that is forgotten can send no wills.
+    let grace = config.limits.will_grace.saturating_add(ROUND);
     let retention = Retention {
         messages: Node::milliseconds(config.retention.messages),
         rooms: Node::milliseconds(config.retention.rooms),
-        sessions: Node::milliseconds(config.limits.resume),
+        sessions: Node::milliseconds(config.limits.resume.max(grace)),
     };
+    let mut missing = HashSet::new();
     loop {
         tokio::time::sleep(ROUND).await;
         forget(&node);
+        match lost_sessions(&node).await {
+            Ok(lost) => missing = drop_lost(&node, &missing, lost).await,
+            Err(error) => warn!(%error, "could not look for lost sessions"),
+        }
         while slice(&node, &retention).await {
             tokio::time::sleep(BREATH).await;
         }
@@ -50,9 +61,51 @@ fn forget(node: &Node) {
     let monotonic = node.uptime();
     for app in node.router.all() {
         app.forget_idle_rates(monotonic);
+        app.forget_empty_rooms();
     }
     let now = node.clock.wall();
     node.revocations.write().unwrap_or_else(std::sync::PoisonError::into_inner).prune(now);
+}
+
+/// Sessions that are live by the store's account, but not open here.
+async fn lost_sessions(node: &Node) -> Result<HashSet<LiveSession>, StoreError> {
+    let mut live = Vec::new();
+    loop {
+        let after = live.last().map(|known: &LiveSession| known.session);
+        let slice = node.store.live_sessions(&node.id, after, SESSIONS).await?;
+        if slice.is_empty() {
+            break;
+        }
+        live.extend(slice);
+    }
+    // After the reading: what is recorded as live was open before.
+    let open: HashSet<_> =
+        node.router.all_sessions().iter().map(|session| session.identity.session).collect();
+    Ok(live.into_iter().filter(|known| !open.contains(&known.session)).collect())
+}
+
+/// A drop that could not be written would leave its session live until the next start: it would give its room away
+/// for hours, and keep its wills. One that was lost in the last round, too, counts as dropped now; until then its drop
+/// may be on its way. Returns the others, for the next round.
+async fn drop_lost(
+    node: &Arc<Node>,
+    missing: &HashSet<LiveSession>,
+    lost: HashSet<LiveSession>,
+) -> HashSet<LiveSession> {
+    let (twice, mut later): (HashSet<_>, HashSet<_>) =
+        lost.into_iter().partition(|known| missing.contains(known));
+    for known in twice {
+        let now = node.clock.wall();
+        let LiveSession { app, session, epoch } = known.clone();
+        match node.store.drop_session(&app, session, None, Some(epoch), now).await {
+            Ok(()) => departure::send_wills_later(node, app, session, now),
+            Err(error) => {
+                warn!(%error, "could not drop a lost session");
+                later.insert(known);
+            }
+        }
+    }
+    later
 }
 
 /// One slice; true when there is more to do at once.

@@ -3,20 +3,34 @@
 use std::sync::Arc;
 
 use grandstand_protocol::{AppId, Event, Push};
-use grandstand_room::session::SessionId;
+use grandstand_room::{clock::Millis, session::SessionId, switches::OwnSessions};
 use tracing::error;
 
 use crate::{
     cluster::{Except, News, RoomNews},
     node::Node,
-    router::Session,
+    router::{Joined, Session},
     store::{Revocation, WillSent},
 };
 
 /// The socket of a session is gone: the session may return, and its wills wait.
 pub(super) async fn drop_session(node: &Arc<Node>, session: &Arc<Session>, may_hold_wills: bool) {
     let now = node.clock.wall();
-    let Some(joined) = node.router.app(&session.app).close(session) else { return };
+    let router = node.router.app(&session.app);
+    let _turn = router.turn(&session.identity.client).await;
+    if let Some(joined) = router.close(session) {
+        remember(node, session, joined, may_hold_wills, now).await;
+    }
+}
+
+/// Notes where a session was that is not online any more.
+pub(super) async fn remember(
+    node: &Arc<Node>,
+    session: &Session,
+    joined: Option<Joined>,
+    may_hold_wills: bool,
+    now: Millis,
+) {
     if joined.is_none() && !may_hold_wills {
         return;
     }
@@ -26,7 +40,7 @@ pub(super) async fn drop_session(node: &Arc<Node>, session: &Arc<Session>, may_h
         error!(%error, "could not remember a dropped session");
     }
     if may_hold_wills {
-        send_wills_later(node, app.clone(), id);
+        send_wills_later(node, app.clone(), id, now);
     }
 }
 
@@ -42,30 +56,42 @@ pub(super) async fn end_session(node: &Node, session: &Session) {
     }
 }
 
-/// Sends what a dropped session left behind, unless it returns within the grace.
-pub(crate) fn send_wills_later(node: &Arc<Node>, app: AppId, session: SessionId) {
+/// Sends what a session left behind that dropped at `dropped_at`, unless it returns within the grace.
+pub(crate) fn send_wills_later(node: &Arc<Node>, app: AppId, session: SessionId, dropped_at: Millis) {
     let worker = Arc::clone(node);
     node.background(async move {
         tokio::time::sleep(worker.config.limits.will_grace).await;
-        send_wills(&worker, &app, session).await;
+        send_wills(&worker, &app, session, dropped_at).await;
     });
 }
 
-async fn send_wills(node: &Node, app: &AppId, session: SessionId) {
+async fn send_wills(node: &Node, app: &AppId, session: SessionId, dropped_at: Millis) {
     if node.router.app(app).has_login(session) {
         return;
     }
-    match node.store.send_wills(app, session, node.clock.wall()).await {
+    match node.store.send_wills(app, session, dropped_at, node.clock.wall()).await {
         Ok(sent) => {
             for will in sent {
-                node.bus.publish(News::Room(will_news(will))).await;
+                let except = except(node, &will);
+                node.bus.publish(News::Room(will_news(will, except))).await;
             }
         }
         Err(error) => error!(%error, "could not send wills"),
     }
 }
 
-fn will_news(will: WillSent) -> RoomNews {
+/// The sender may be back by another session: whether that one hears of it is the app's to say.
+fn except(node: &Node, will: &WillSent) -> Except {
+    let WillSent { message, .. } = will;
+    let own_sessions = node.apps.get(message.app.as_str()).map(|app| app.switches.own_sessions);
+    match (own_sessions, message.session) {
+        (Some(OwnSessions::Exclude), _) => Except::Client(message.from.clone()),
+        (_, Some(session)) => Except::Session(session),
+        (_, None) => Except::Nobody,
+    }
+}
+
+fn will_news(will: WillSent, except: Except) -> RoomNews {
     let transient = will.stamp.is_none();
     let message = will.message;
     let push = Push {
@@ -84,6 +110,6 @@ fn will_news(will: WillSent) -> RoomNews {
         event: Event::Message(Box::new(push)),
         level: message.level,
         number: will.stamp.map(|stamp| stamp.number),
-        except: Except::Nobody,
+        except,
     }
 }

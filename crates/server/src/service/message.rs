@@ -13,7 +13,7 @@ use super::{refusal::Refused, socket::Socket};
 use crate::{
     cluster::{Except, News, RoomNews},
     router::Session,
-    store::{Appended, NewMessage, Stamp, Will},
+    store::{Appended, Held, NewMessage, Stamp, Will},
 };
 
 /// Sends a message to a room.
@@ -114,12 +114,16 @@ async fn hold(
     let will = Will { identity, node: node.id.clone(), message, transient: send.transient };
     let held = node.store.hold_will(will, limit, now).await;
     match held.map_err(|cause| Refused::store(Code::InternalError, &cause))? {
-        true => {
+        Held::Waiting => {
             socket.sessions[at].may_hold_wills = true;
             accept(socket, at, request, &id, now);
             Ok(())
         }
-        false => {
+        Held::Duplicate { id, timestamp } => {
+            accept(socket, at, request, &id, timestamp.unwrap_or(now));
+            Ok(())
+        }
+        Held::Full => {
             let detail = format!("at most {limit} messages are held for the end of a session");
             Err(Fault::because(Code::MessageSentQuotaExceeded, detail))
         }

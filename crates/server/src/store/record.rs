@@ -119,6 +119,15 @@ pub struct SessionRecord {
     pub taken: bool,
 }
 
+/// A session that has not dropped, as far as the store knows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LiveSession {
+    pub app: AppId,
+    pub session: SessionId,
+    /// Of its latest claim; 0 when it made none.
+    pub epoch: u64,
+}
+
 /// A session that returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resumed {
@@ -136,6 +145,17 @@ pub struct Will {
     pub node: NodeId,
     pub message: NewMessage,
     pub transient: bool,
+}
+
+/// The outcome of holding a will.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// It waits for the session's end.
+    Waiting,
+    /// A retry: what the first attempt got. `timestamp` is `None` while that one waits.
+    Duplicate { id: MessageId, timestamp: Option<Millis> },
+    /// The session holds as many as it may.
+    Full,
 }
 
 /// A will that was sent.
@@ -161,8 +181,8 @@ pub enum Revocation {
 pub struct Recovered {
     /// The last beat, if there was one.
     pub last_alive: Option<Millis>,
-    /// Dropped sessions that hold wills.
-    pub with_wills: Vec<(AppId, SessionId)>,
+    /// Dropped sessions that hold wills, and when they dropped.
+    pub with_wills: Vec<(AppId, SessionId, Millis)>,
 }
 
 /// How long things are kept, in milliseconds.

@@ -34,9 +34,9 @@ use rusqlite::Connection;
 pub use open::OpenError;
 
 use super::{
-    AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Imported, ModifyError, NewMessage,
-    NodeId, Patched, Recovered, Resumed, Retention, Revocation, SessionRecord, Store, StoreError,
-    StoredMessage, Swept, TokenKeys, Will, WillSent,
+    AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, LiveSession,
+    ModifyError, NewMessage, NodeId, Patched, Recovered, Resumed, Retention, Revocation, SessionRecord,
+    Store, StoreError, StoredMessage, Swept, TokenKeys, Will, WillSent,
 };
 use ledger::Ledger;
 use readers::Readers;
@@ -261,6 +261,16 @@ impl Store for SqliteStore {
             .await
     }
 
+    async fn live_sessions(
+        &self,
+        node: &NodeId,
+        after: Option<SessionId>,
+        limit: u32,
+    ) -> Result<Vec<LiveSession>, StoreError> {
+        let node = node.clone();
+        self.read(move |connection| sessions::live(connection, &node, after, limit)).await
+    }
+
     async fn resume(
         &self,
         from: SessionId,
@@ -281,7 +291,7 @@ impl Store for SqliteStore {
         self.writer.run(move |ledger| sessions::end(ledger, &app, session)).await
     }
 
-    async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<bool, StoreError> {
+    async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<Held, StoreError> {
         self.writer.run(move |ledger| wills::hold(ledger, &will, limit, now)).await
     }
 
@@ -289,10 +299,11 @@ impl Store for SqliteStore {
         &self,
         app: &AppId,
         session: SessionId,
+        dropped_by: Millis,
         now: Millis,
     ) -> Result<Vec<WillSent>, StoreError> {
         let app = app.clone();
-        self.writer.run(move |ledger| wills::send(ledger, &app, session, now)).await
+        self.writer.run(move |ledger| wills::send(ledger, (&app, session), dropped_by, now)).await
     }
 
     async fn revoke(&self, revocation: Revocation, now: Millis) -> Result<(), StoreError> {

@@ -8,3 +8,4 @@ mod overload;
 mod raw;
 mod resume;
 mod server;
+mod wills;

@@ -56,9 +56,9 @@ macro_rules! whole_suite {
             sessions: a_claim_moves_the_whole_client a_claim_can_move_one_session epochs_rise
                 racing_claims_end_in_one_room leaving_forgets dropped_ones_are_remembered resume_returns_the_gap
                 resume_needs_the_same_room resume_can_change_the_session resume_can_leave_a_record
-                a_late_drop_changes_nothing reattached_ones_have_no_room ended_ones_are_forgotten
+                a_late_drop_changes_nothing reattached_ones_have_no_room live_ones_are_listed ended_ones_are_forgotten
                 recover_drops_what_a_crash_left recover_keeps_a_young_gap a_removed_room_holds_nobody;
-            wills: wait_for_the_drop are_bounded follow_a_resume go_with_the_session survive_a_restart
+            wills: wait_for_the_drop wait_for_their_own_drop a_retry_is_held_once are_bounded follow_a_resume go_with_the_session survive_a_restart
                 skip_a_removed_room;
             tokens: keys_are_made_once revocations_last_as_long_as_tokens;
             retention: expired_messages_go imported_messages_count_from_import idle_rooms_go

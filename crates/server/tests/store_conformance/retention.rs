@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grandstand::store::{NewMessage, Retention, Store, Swept};
+use grandstand::store::{Held, NewMessage, Retention, Store, Swept};
 use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::{attributes::AttributeUpdate, clock::Millis, room::Room, session::SessionId};
 
@@ -111,7 +111,8 @@ pub(crate) async fn dropped_sessions_go(place: &dyn Place) {
     for (name, session) in [("ann", 1), ("bob", 2), ("cid", 3)] {
         enter(&store, name, session, "room").await;
     }
-    assert!(store.hold_will(will("ann", 1, message("room", "will")), 8, NOW).await.unwrap());
+    let held = store.hold_will(will("ann", 1, message("room", "will")), 8, NOW).await.unwrap();
+    assert_eq!(held, Held::Waiting);
     store.drop_session(&app(), SessionId(1), Some(0), None, NOW).await.unwrap();
     store.drop_session(&app(), SessionId(2), Some(0), None, NOW.plus(SECOND)).await.unwrap();
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(30 * MINUTE)).await.sessions, 0);
@@ -120,7 +121,7 @@ pub(crate) async fn dropped_sessions_go(place: &dyn Place) {
     let back =
         store.resume(SessionId(1), claim("ann", 1, "room"), false, NOW.plus(31 * MINUTE)).await.unwrap();
     assert_eq!(back, None, "too late");
-    assert_eq!(store.send_wills(&app(), SessionId(1), NOW).await.unwrap(), [], "its will is gone, too");
+    assert_eq!(store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap(), [], "its will is gone, too");
     let back =
         store.resume(SessionId(2), claim("bob", 2, "room"), false, NOW.plus(30 * MINUTE)).await.unwrap();
     assert!(back.is_some(), "in time");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use grandstand::store::{Claim, Claimed, NodeId, Resumed, SessionRecord, Store};
+use grandstand::store::{Claim, Claimed, Held, LiveSession, NodeId, Resumed, SessionRecord, Store};
 use grandstand_room::{clock::Millis, gap::GapStart, session::SessionId, switches::OneRoomPer};
 
 use crate::{Place, fixture::*};
@@ -18,6 +18,11 @@ async fn drop_at(store: &Arc<dyn Store>, session: u128, confirmed: Option<u64>, 
 
 async fn resume(store: &Arc<dyn Store>, session: u128, room: &str) -> Option<Resumed> {
     store.resume(SessionId(session), claim("ann", session, room), false, NOW.plus(MINUTE)).await.unwrap()
+}
+
+async fn hold(store: &Arc<dyn Store>, name: &str, session: u128) {
+    let will = will(name, session, message("a", &format!("will {session}")));
+    assert_eq!(store.hold_will(will, 8, NOW).await.unwrap(), Held::Waiting);
 }
 
 pub(crate) async fn a_claim_moves_the_whole_client(place: &dyn Place) {
@@ -193,14 +198,14 @@ pub(crate) async fn resume_can_leave_a_record(place: &dyn Place) {
     let store = place.open().await;
     make_rooms(&store, &["a"]).await;
     enter(&store, "ann", 1, "a").await;
-    assert!(store.hold_will(will("ann", 1, message("a", "will")), 8, NOW).await.unwrap());
+    hold(&store, "ann", 1).await;
     drop_at(&store, 1, Some(0), NOW).await;
     let resumed = store.resume(SessionId(1), claim("ann", 2, "a"), true, NOW).await.unwrap().unwrap();
     assert_eq!(resumed.gap, GapStart::After(0));
     assert_eq!(places(&store, "ann").await, [(1, in_room("a")), (2, in_room("a"))]);
     let dropped: Vec<_> = records(&store, "ann").await.iter().map(|record| record.dropped_at).collect();
     assert_eq!(dropped, [Some(NOW), None]);
-    let sent = store.send_wills(&app(), SessionId(1), NOW).await.unwrap();
+    let sent = store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap();
     assert_eq!(sent.len(), 1, "its wills stayed with it");
     assert!(resume(&store, 1, "a").await.is_some());
     store.close().await.unwrap();
@@ -227,15 +232,36 @@ pub(crate) async fn reattached_ones_have_no_room(place: &dyn Place) {
         drop_at(&store, session, Some(0), NOW).await;
     }
     enter(&store, "ann", 1, "a").await;
-    assert!(store.hold_will(will("ann", 1, message("a", "will")), 8, NOW).await.unwrap());
+    hold(&store, "ann", 1).await;
     drop_at(&store, 1, Some(0), NOW).await;
     for session in [1, 2, 3] {
         store.reattach(&app(), SessionId(session)).await.unwrap();
     }
     assert_eq!(places(&store, "ann").await, [(1, None)], "it holds its will");
     assert_eq!(records(&store, "ann").await[0].dropped_at, None);
-    assert_eq!(store.send_wills(&app(), SessionId(1), NOW).await.unwrap(), [], "it is live");
+    assert_eq!(store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap(), [], "it is live");
     assert_eq!(records(&store, "bob").await, [], "nothing is left to remember");
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn live_ones_are_listed(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["a"]).await;
+    let far = u128::MAX - 1;
+    let ann = enter(&store, "ann", far, "a").await.epoch;
+    enter(&store, "bob", 2, "a").await;
+    drop_at(&store, 2, Some(0), NOW).await;
+    store.claim(on_node("cid", 3, "node-2"), OneRoomPer::Client, NOW).await.unwrap();
+    hold(&store, "dan", 4).await;
+    let of = |session, epoch| LiveSession { app: app(), session: SessionId(session), epoch };
+    let live =
+        async |after: Option<u128>| store.live_sessions(&node(), after.map(SessionId), 1).await.unwrap();
+    assert_eq!(live(None).await, [of(4, 0)], "in no room, with a will");
+    assert_eq!(live(Some(4)).await, [of(far, ann)]);
+    assert_eq!(live(Some(far)).await, []);
+    assert_eq!(store.live_sessions(&node(), None, 9).await.unwrap().len(), 2);
+    store.drop_session(&app(), SessionId(4), None, Some(0), NOW).await.unwrap();
+    assert_eq!(live(None).await, [of(far, ann)]);
     store.close().await.unwrap();
 }
 

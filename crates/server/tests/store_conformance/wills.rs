@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use grandstand::store::{Store, Will, WillSent};
+use grandstand::store::{Appended, Held, NewMessage, Store, Will, WillSent};
+use grandstand_protocol::MessageId;
 use grandstand_room::session::SessionId;
 
 use crate::{Place, fixture::*};
@@ -10,7 +11,7 @@ use crate::{Place, fixture::*};
 const LIMIT: u32 = 3;
 
 async fn hold(store: &Arc<dyn Store>, will: Will) {
-    assert!(store.hold_will(will, LIMIT, NOW).await.unwrap());
+    assert_eq!(store.hold_will(will, LIMIT, NOW).await.unwrap(), Held::Waiting);
 }
 
 async fn drop_session(store: &Arc<dyn Store>, session: u128) {
@@ -18,7 +19,7 @@ async fn drop_session(store: &Arc<dyn Store>, session: u128) {
 }
 
 async fn send(store: &Arc<dyn Store>, session: u128) -> Vec<WillSent> {
-    store.send_wills(&app(), SessionId(session), NOW.plus(MINUTE)).await.unwrap()
+    store.send_wills(&app(), SessionId(session), NOW.plus(SECOND), NOW.plus(MINUTE)).await.unwrap()
 }
 
 pub(crate) async fn wait_for_the_drop(place: &dyn Place) {
@@ -47,6 +48,47 @@ pub(crate) async fn wait_for_the_drop(place: &dyn Place) {
     store.close().await.unwrap();
 }
 
+pub(crate) async fn wait_for_their_own_drop(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    enter(&store, "ann", 1, "room").await;
+    hold(&store, will("ann", 1, message("room", "will"))).await;
+    drop_session(&store, 1).await;
+    store.resume(SessionId(1), claim("ann", 1, "room"), false, NOW).await.unwrap().unwrap();
+    let again = NOW.plus(8 * SECOND);
+    store.drop_session(&app(), SessionId(1), None, None, again).await.unwrap();
+    let sent_for = async |drop| store.send_wills(&app(), SessionId(1), drop, NOW.plus(MINUTE)).await.unwrap();
+    assert_eq!(sent_for(NOW).await, [], "the first drop is no matter any more");
+    assert_eq!(sent_for(again).await.len(), 1);
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn a_retry_is_held_once(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    let marked = |session, id, mark: &str| {
+        let message = NewMessage { dedupe: Some(mark.to_owned()), ..message("room", id) };
+        will("ann", session, message)
+    };
+    let held = async |will| store.hold_will(will, LIMIT, NOW).await.unwrap();
+    let first = |timestamp| Held::Duplicate { id: MessageId::from("first"), timestamp };
+    hold(&store, marked(1, "first", "a")).await;
+    hold(&store, marked(1, "second", "b")).await;
+    hold(&store, marked(1, "third", "c")).await;
+    assert_eq!(held(marked(1, "retry", "a")).await, first(None), "though there is no place left");
+    assert_eq!(held(marked(2, "retry", "a")).await, first(None), "by another session of the sender");
+    hold(&store, will("bob", 3, marked(3, "bob's", "a").message)).await;
+
+    drop_session(&store, 1).await;
+    assert_eq!(send(&store, 1).await.len(), 3);
+    let sent_at = NOW.plus(MINUTE);
+    assert_eq!(held(marked(2, "retry", "a")).await, first(Some(sent_at)), "it was sent");
+    let outcome = store.append(marked(2, "retry", "a").message, sent_at).await.unwrap();
+    assert_eq!(outcome, Appended::Duplicate { id: MessageId::from("first"), timestamp: sent_at });
+    assert_eq!(ids(&everything(&store, &app(), "room").await), ["first", "second", "third"]);
+    store.close().await.unwrap();
+}
+
 pub(crate) async fn are_bounded(place: &dyn Place) {
     let store = place.open().await;
     make_rooms(&store, &["room"]).await;
@@ -54,7 +96,7 @@ pub(crate) async fn are_bounded(place: &dyn Place) {
         hold(&store, will("ann", 1, message("room", &format!("{n}")))).await;
     }
     let more = will("ann", 1, message("room", "more"));
-    assert!(!store.hold_will(more.clone(), LIMIT, NOW).await.unwrap());
+    assert_eq!(store.hold_will(more.clone(), LIMIT, NOW).await.unwrap(), Held::Full);
     hold(&store, will("ann", 2, message("room", "another session's"))).await;
     drop_session(&store, 1).await;
     assert_eq!(send(&store, 1).await.len(), 3);
@@ -102,7 +144,7 @@ pub(crate) async fn survive_a_restart(place: &dyn Place) {
     let store = place.open().await;
     let mut with_wills = store.recover(&node(), NOW.plus(MINUTE)).await.unwrap().with_wills;
     with_wills.sort();
-    assert_eq!(with_wills, [(app(), SessionId(1)), (app(), SessionId(2))]);
+    assert_eq!(with_wills, [(app(), SessionId(1), NOW.plus(SECOND)), (app(), SessionId(2), NOW)]);
     for (session, id) in [(1, "live at the crash"), (2, "dropped before")] {
         let sent = send(&store, session).await;
         assert_eq!(sent.iter().map(|will| will.message.id.as_str()).collect::<Vec<_>>(), [id]);
@@ -128,5 +170,5 @@ pub(crate) async fn skip_a_removed_room(place: &dyn Place) {
 }
 
 async fn hold_more(store: &Arc<dyn Store>, will: Will) {
-    assert!(store.hold_will(will, 2 * LIMIT, NOW).await.unwrap());
+    assert_eq!(store.hold_will(will, 2 * LIMIT, NOW).await.unwrap(), Held::Waiting);
 }

@@ -58,15 +58,8 @@ fn take_mark(
     if free == 1 {
         return Ok(None);
     }
-    let (id, timestamp, stored_at) = connection
-        .prepare_cached(
-            "SELECT id, timestamp, stored_at FROM dedupe WHERE app = ?1 AND sender = ?2 AND mark = ?3",
-        )?
-        .query_row(params![key.0, sender, mark], |row| {
-            Ok((row.get::<_, String>(0)?, Millis(row.get(1)?), Millis(row.get(2)?)))
-        })?;
-    if now.since(stored_at) < DEDUPE {
-        return Ok(Some(Appended::Duplicate { id: id.into(), timestamp }));
+    if let Some((id, timestamp)) = taken(connection, key.0, sender, mark, now)? {
+        return Ok(Some(Appended::Duplicate { id, timestamp }));
     }
     // Expired and not swept yet. A new row, because rows are swept in the order of their times.
     connection
@@ -76,6 +69,24 @@ fn take_mark(
         )?
         .execute(row)?;
     Ok(None)
+}
+
+/// The message that has this mark, unless that is too long ago.
+pub(super) fn taken(
+    connection: &Connection,
+    app: i64,
+    sender: &str,
+    mark: &str,
+    now: Millis,
+) -> rusqlite::Result<Option<(MessageId, Millis)>> {
+    let found: Option<(String, i64, i64)> = connection
+        .prepare_cached(
+            "SELECT id, timestamp, stored_at FROM dedupe WHERE app = ?1 AND sender = ?2 AND mark = ?3",
+        )?
+        .query_row(params![app, sender, mark], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let fresh = found.filter(|(_, _, stored_at)| now.since(Millis(*stored_at)) < DEDUPE);
+    Ok(fresh.map(|(id, timestamp, _)| (id.into(), Millis(timestamp))))
 }
 
 fn insert(

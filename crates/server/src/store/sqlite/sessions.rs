@@ -14,7 +14,7 @@ use super::{
     row::time,
     sql_number, wire_number,
 };
-use crate::store::{Claim, Claimed, NodeId, Recovered, Resumed, SessionRecord};
+use crate::store::{Claim, Claimed, LiveSession, NodeId, Recovered, Resumed, SessionRecord};
 
 /// A claim younger than this at the last beat of a dead node keeps the gap that it began with: a replay after it may
 /// not have arrived.
@@ -263,6 +263,27 @@ fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
     })
 }
 
+/// Sessions that did not drop, in the order of their ids.
+pub(super) fn live(
+    connection: &Connection,
+    node: &NodeId,
+    after: Option<SessionId>,
+    limit: u32,
+) -> rusqlite::Result<Vec<LiveSession>> {
+    // Every id comes after the empty one.
+    let after = after.map_or(Vec::new(), |session| blob(session).to_vec());
+    connection
+        .prepare_cached(
+            "SELECT a.id, s.session, s.epoch FROM sessions s JOIN apps a ON a.row = s.app
+             WHERE s.node = ?1 AND s.dropped_at IS NULL AND s.session > ?2 ORDER BY s.session LIMIT ?3",
+        )?
+        .query_map(params![node.0, after, limit], |row| {
+            let app = AppId::from(row.get::<_, String>(0)?);
+            Ok(LiveSession { app, session: session(row, 1)?, epoch: wire_number(row.get(2)?) })
+        })?
+        .collect()
+}
+
 pub(super) fn session(row: &Row<'_>, column: usize) -> rusqlite::Result<SessionId> {
     row.get(column).map(|bytes| SessionId(u128::from_be_bytes(bytes)))
 }
@@ -297,11 +318,13 @@ pub(super) fn recover(ledger: &mut Ledger, node: &NodeId, now: Millis) -> rusqli
         .execute(params![node.0, dropped_at.0, dropped_at.plus(-SETTLED).0, dropped_at.plus(-MARGIN).0])?;
     let with_wills = connection
         .prepare_cached(
-            "SELECT a.id, s.session FROM sessions s JOIN apps a ON a.row = s.app
+            "SELECT a.id, s.session, s.dropped_at FROM sessions s JOIN apps a ON a.row = s.app
              WHERE s.node = ?1 AND s.dropped_at IS NOT NULL
                AND EXISTS (SELECT 1 FROM wills w WHERE w.app = s.app AND w.session = s.session)",
         )?
-        .query_map([&node.0], |row| Ok((AppId::from(row.get::<_, String>(0)?), session(row, 1)?)))?
+        .query_map([&node.0], |row| {
+            Ok((AppId::from(row.get::<_, String>(0)?), session(row, 1)?, Millis(row.get(2)?)))
+        })?
         .collect::<Result<_, _>>()?;
     Ok(Recovered { last_alive, with_wills })
 }

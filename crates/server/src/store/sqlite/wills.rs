@@ -2,7 +2,7 @@
 
 use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::{clock::Millis, session::SessionId};
-use rusqlite::{Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     ledger::Ledger,
@@ -10,18 +10,21 @@ use super::{
     row::{self, BodyColumn, mentions_column},
     sessions,
 };
-use crate::store::{Appended, NewMessage, Will, WillSent};
+use crate::store::{Appended, Held, NewMessage, Will, WillSent};
 
-/// Holds a will; `false` when the session holds `limit` already.
-pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) -> rusqlite::Result<bool> {
+/// Holds a will, if the session may hold one more.
+pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) -> rusqlite::Result<Held> {
     let app = ledger.make_app(&will.message.app)?;
+    if let Some(first) = first_attempt(&ledger.connection, app, &will.message, now)? {
+        return Ok(first);
+    }
     let session = sessions::blob(will.identity.session);
     let connection = &ledger.connection;
     let held: u32 = connection
         .prepare_cached("SELECT count(*) FROM wills WHERE app = ?1 AND session = ?2")?
         .query_row(params![app, session], |row| row.get(0))?;
     if held >= limit {
-        return Ok(false);
+        return Ok(Held::Full);
     }
     let (identity, message) = (&will.identity, &will.message);
     connection
@@ -59,14 +62,36 @@ pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) ->
             will.transient,
             BodyColumn(&message.body),
         ])?;
-    Ok(true)
+    Ok(Held::Waiting)
 }
 
-/// Sends the wills of a session that is still dropped, and forgets them.
+/// The will of this mark that one of the sender's sessions holds, or the message that it became.
+fn first_attempt(
+    connection: &Connection,
+    app: i64,
+    message: &NewMessage,
+    now: Millis,
+) -> rusqlite::Result<Option<Held>> {
+    let (Some(mark), sender) = (&message.dedupe, message.from.as_str()) else { return Ok(None) };
+    let waiting: Option<String> = connection
+        .prepare_cached(
+            "SELECT w.id FROM sessions s JOIN wills w ON w.app = s.app AND w.session = s.session
+             WHERE s.app = ?1 AND s.client = ?2 AND w.mark = ?3 ORDER BY w.row LIMIT 1",
+        )?
+        .query_row(params![app, sender, mark], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = waiting {
+        return Ok(Some(Held::Duplicate { id: id.into(), timestamp: None }));
+    }
+    let sent = messages::taken(connection, app, sender, mark, now)?;
+    Ok(sent.map(|(id, timestamp)| Held::Duplicate { id, timestamp: Some(timestamp) }))
+}
+
+/// Sends the wills of a session that is gone since `dropped_by` at the latest, and forgets them.
 pub(super) fn send(
     ledger: &mut Ledger,
-    app: &AppId,
-    session: SessionId,
+    (app, session): (&AppId, SessionId),
+    dropped_by: Millis,
     now: Millis,
 ) -> rusqlite::Result<Vec<WillSent>> {
     let Some(row) = ledger.app(app)? else { return Ok(Vec::new()) };
@@ -75,9 +100,9 @@ pub(super) fn send(
         .prepare_cached(
             "SELECT w.room, w.id, w.sender, w.level, w.body, w.mention_all, w.mentions, w.lctype, w.mark, w.transient
              FROM sessions s JOIN wills w ON w.app = s.app AND w.session = s.session
-             WHERE s.app = ?1 AND s.session = ?2 AND s.dropped_at IS NOT NULL ORDER BY w.row",
+             WHERE s.app = ?1 AND s.session = ?2 AND s.dropped_at <= ?3 ORDER BY w.row",
         )?
-        .query_map(params![row, sessions::blob(session)], |row| will(row, app, session))?
+        .query_map(params![row, sessions::blob(session), dropped_by.0], |row| will(row, app, session))?
         .collect::<Result<_, _>>()?;
     if held.is_empty() {
         return Ok(Vec::new());
