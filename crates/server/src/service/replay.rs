@@ -112,9 +112,12 @@ pub(super) async fn resume(
     for former in &opened.replaced {
         let id = former.identity.session;
         let joined = former.leave_if(|_| true);
-        if returning.as_ref().is_some_and(|returning| returning.from == id) {
-            before = joined;
-        } else if id != own {
+        let chosen = returning.as_ref().filter(|returning| returning.from == id);
+        if chosen.is_some() {
+            before = joined.clone();
+        }
+        let goes_on = id == own || chosen.is_some_and(|returning| !returning.keeps);
+        if !goes_on {
             departure::remember(node, former, joined, true, node.clock.wall()).await;
         }
     }
