@@ -9,6 +9,13 @@ use serde_json::{Map, Value};
 
 use super::{history, refusal::Refused, room::find, socket::Socket};
 
+/// Largest answer to one query, in bytes of its rows: an answer waits in memory until the client has read it. Room for
+/// 60 rooms with all the attributes that the default limit allows, and for a thousand ordinary ones.
+const QUERY_BYTES: usize = 1024 * 1024;
+/// The first rows of an answer show their last message, when the client asks for it: each is a read of its own. As
+/// many as a query has, so only look-ups by id have more rows.
+const LAST_MESSAGES: usize = limits::QUERY_ROWS as usize;
+
 /// `session/query`.
 pub(super) fn online(socket: &Socket, clients: &[String]) -> Event {
     let asked = &clients[..clients.len().min(limits::ONLINE_QUERY)];
@@ -62,14 +69,15 @@ pub(super) async fn query(socket: &Socket, at: usize, asked: &ConversationQuery)
     };
     let flag = asked.flag.unwrap_or_default();
     let (compact, with_last) = (flag & 1 != 0, flag & 2 != 0);
-    let mut rows = Vec::with_capacity(rooms.len());
-    for room in rooms {
-        rows.push(match last_message(socket, at, &room, with_last).await {
+    let mut rows = Rows::default();
+    for (index, room) in rooms.iter().enumerate() {
+        let row = match last_message(socket, at, room, with_last && index < LAST_MESSAGES).await {
             Some(last) => room.to_row_with(compact, &last),
             None => room.to_row(compact),
-        });
+        };
+        rows.push(&row)?;
     }
-    Ok(Event::Results { rows: Value::Array(rows).to_string(), count })
+    Ok(Event::Results { rows: rows.finish(), count })
 }
 
 async fn last_message(socket: &Socket, at: usize, room: &Room, wanted: bool) -> Option<LastMessage> {
@@ -77,4 +85,26 @@ async fn last_message(socket: &Socket, at: usize, room: &Room, wanted: bool) -> 
         return None;
     }
     history::newest(socket, at, &room.id).await
+}
+
+/// The JSON array of an answer.
+#[derive(Default)]
+struct Rows(String);
+
+impl Rows {
+    fn push(&mut self, row: &Value) -> Result<(), Fault> {
+        self.0.push(if self.0.is_empty() { '[' } else { ',' });
+        self.0.push_str(&row.to_string());
+        if self.0.len() < QUERY_BYTES {
+            return Ok(());
+        }
+        let detail =
+            format!("the answer would have more than {QUERY_BYTES} bytes; ask for fewer rows at a time");
+        Err(Fault::because(Code::ConversationQueryFailed, detail))
+    }
+
+    fn finish(mut self) -> String {
+        self.0.push_str(if self.0.is_empty() { "[]" } else { "]" });
+        self.0
+    }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use grandstand_protocol::{Code, Event, Fault, MessageId, Push, Request, Send, limits};
+use grandstand_protocol::{
+    Body, ClientId, Code, Event, Fault, Mentions, MessageId, Push, Request, Send, limits,
+};
 use grandstand_room::{
     clock::Millis,
     content::lctype,
@@ -24,8 +26,9 @@ pub(super) async fn send(
     send: &Send,
 ) -> Result<(), Fault> {
     let session = Arc::clone(socket.session(at));
-    may_send(socket, &session, send)?;
-    let message = message(socket, at, send);
+    let mentions = mentions(&send.mentions);
+    may_send(socket, &session, send, &mentions)?;
+    let message = message(socket, at, send, mentions);
     if send.will {
         return hold(socket, at, request, send, message).await;
     }
@@ -34,6 +37,8 @@ pub(super) async fn send(
     }
     let node = socket.node();
     let now = node.clock.wall();
+    // Nothing may fail between the store and the room: the app may be removed meanwhile.
+    let except = except(socket, &session)?;
     match node.store.append(message.clone(), now).await {
         Err(cause) => Err(Refused::append(&send.room, &cause)),
         Ok(Appended::Duplicate { id, timestamp }) => {
@@ -42,20 +47,15 @@ pub(super) async fn send(
         }
         Ok(Appended::Stored(Stamp { number, timestamp })) => {
             accept(socket, at, request, &message.id, timestamp);
-            let except = except(socket, &session)?;
             node.bus.publish(News::Room(news(message, timestamp, Some(number), except))).await;
             Ok(())
         }
     }
 }
 
-fn may_send(socket: &Socket, session: &Session, send: &Send) -> Result<(), Fault> {
-    let limit = socket.node().config.limits.message;
-    let size = send.body.len() + send.push_data.as_ref().map_or(0, String::len);
-    if size > limit {
-        let detail = format!("the message has {size} bytes with its push data; at most {limit} are allowed");
-        return Err(Fault::because(Code::FrameTooLong, detail));
-    }
+fn may_send(socket: &Socket, session: &Session, send: &Send, mentions: &Mentions) -> Result<(), Fault> {
+    let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+    within_size(socket, &send.body, mentions, text(&send.push_data) + text(&send.dedupe))?;
     if socket.switches()?.send == Audience::Members && !session.is_in(&send.room) {
         let detail = "this app lets only members send; join the room first";
         return Err(Fault::because(Code::InvalidMessagingTarget, detail));
@@ -63,10 +63,31 @@ fn may_send(socket: &Socket, session: &Session, send: &Send) -> Result<(), Fault
     Ok(())
 }
 
-fn message(socket: &Socket, at: usize, send: &Send) -> NewMessage {
+/// Whom a message mentions, without what can be nobody's client id.
+pub(super) fn mentions(named: &Mentions) -> Mentions {
+    let ids = named.clients.iter().filter(|id| ClientId::new(id).is_ok());
+    Mentions { all: named.all, clients: ids.take(limits::MENTIONS).cloned().collect() }
+}
+
+/// The limit is for everything that a message brings along; `extras` is the size of what only sends have.
+pub(super) fn within_size(
+    socket: &Socket,
+    body: &Body,
+    mentions: &Mentions,
+    extras: usize,
+) -> Result<(), Fault> {
+    let limit = socket.node().config.limits.message;
+    let size = body.len() + mentions.clients.iter().map(String::len).sum::<usize>() + extras;
+    if size > limit {
+        let detail =
+            format!("the message has {size} bytes with all that belongs to it; at most {limit} are allowed");
+        return Err(Fault::because(Code::FrameTooLong, detail));
+    }
+    Ok(())
+}
+
+fn message(socket: &Socket, at: usize, send: &Send, mentions: Mentions) -> NewMessage {
     let open = &socket.sessions[at];
-    let mut mentions = send.mentions.clone();
-    mentions.clients.truncate(limits::MENTIONS);
     NewMessage {
         app: open.session.app.clone(),
         room: send.room.clone(),
@@ -92,8 +113,8 @@ async fn pass_on(socket: &Socket, at: usize, request: &Request, message: NewMess
     let session = socket.session(at);
     must_exist(socket, session, &message).await?;
     let now = node.clock.wall();
-    accept(socket, at, request, &message.id, now);
     let except = except(socket, session)?;
+    accept(socket, at, request, &message.id, now);
     node.bus.publish(News::Room(news(message, now, None, except))).await;
     Ok(())
 }

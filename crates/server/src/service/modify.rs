@@ -1,15 +1,20 @@
 //! `patch/modify`: edit and recall.
 
-use grandstand_protocol::{Code, Event, Fault, Level, PatchRequest, Request, limits};
+use grandstand_protocol::{Code, Event, Fault, Level, PatchRequest, Request};
 use grandstand_room::content::lctype;
 
-use super::{refusal::Refused, socket::Socket};
+use super::{
+    message::{mentions, within_size},
+    refusal::Refused,
+    socket::Socket,
+    within_rates,
+};
 use crate::{
     cluster::{Except, News, RoomNews},
     store::Edit,
 };
 
-/// Carries out the patches of one command; the first that fails ends it.
+/// Carries out the patches of one command; the first that fails ends it. What was changed before stays, and is told.
 pub(super) async fn modify(
     socket: &Socket,
     at: usize,
@@ -21,8 +26,16 @@ pub(super) async fn modify(
     let mut news = Vec::with_capacity(patches.len());
     let mut last = None;
     let mut failed = None;
-    for patch in patches {
-        let edit = edit(socket, patch)?;
+    for (index, patch) in patches.iter().enumerate() {
+        // The first was counted with the command. SDKs put one into each.
+        let counted = if index == 0 { Ok(()) } else { within_rates(socket, at, &request.command) };
+        let edit = match counted.and_then(|()| edit(socket, patch)) {
+            Ok(edit) => edit,
+            Err(fault) => {
+                failed = Some(fault);
+                break;
+            }
+        };
         let author = &session.identity.client;
         let now = node.clock.wall();
         match node.store.modify(&session.app, &patch.room, &patch.message, author, edit, now).await {
@@ -70,12 +83,7 @@ fn edit(socket: &Socket, patch: &PatchRequest) -> Result<Edit, Fault> {
     let Some(body) = patch.body.clone() else {
         return Err(Fault::because(Code::MessageNotFound, "the edit carries no new content"));
     };
-    let limit = socket.node().config.limits.message;
-    if body.len() > limit {
-        let detail = format!("the new content has {} bytes; at most {limit} are allowed", body.len());
-        return Err(Fault::because(Code::FrameTooLong, detail));
-    }
-    let mut mentions = patch.mentions.clone();
-    mentions.clients.truncate(limits::MENTIONS);
+    let mentions = mentions(&patch.mentions);
+    within_size(socket, &body, &mentions, 0)?;
     Ok(Edit::Replace { lctype: lctype(&body), body, mentions })
 }

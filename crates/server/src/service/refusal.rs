@@ -33,12 +33,13 @@ impl Refused {
     pub(super) fn no_room(room: &RoomId) -> Fault {
         Fault::because(
             Code::ConversationNotFound,
-            format!("there is no room {room}; create it, or query its id"),
+            format!("there is no room {}; create it, or query its id", excerpt(room.as_str())),
         )
     }
 
     pub(super) fn no_target(room: &RoomId) -> Fault {
-        Fault::because(Code::InvalidMessagingTarget, format!("there is no room {room} to send to"))
+        let detail = format!("there is no room {} to send to", excerpt(room.as_str()));
+        Fault::because(Code::InvalidMessagingTarget, detail)
     }
 
     pub(super) fn only_rooms() -> Fault {
@@ -103,4 +104,9 @@ impl Refused {
     pub(super) fn query(cause: &QueryError) -> Fault {
         Fault::because(Code::ConversationQueryFailed, cause.to_string())
     }
+}
+
+/// A client's own words: enough to recognize them, however long they are.
+fn excerpt(text: &str) -> String {
+    text.chars().take(60).collect()
 }

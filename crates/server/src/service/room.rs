@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{refusal::Refused, socket::Socket};
 use crate::{
     cluster::{Except, News, RoomNews},
-    router::Session,
+    router::{AppRouter, Session, Turn},
     store::{Claim, Claimed, CreateError},
 };
 
@@ -48,8 +48,9 @@ pub(super) async fn join(
 ) -> Result<Event, Fault> {
     let session = socket.session(at);
     only_oneself(session, members)?;
-    enter(socket, session, room).await?;
+    // First, because once the session is in, the answer may not be an error.
     let updated_at = updated_at(socket, session, room).await?;
+    enter(socket, session, room).await?;
     Ok(Event::Added { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
 }
 
@@ -64,11 +65,14 @@ pub(super) async fn quit(
     only_oneself(session, members)?;
     let updated_at = updated_at(socket, session, room).await?;
     let node = socket.node();
-    node.router.app(&session.app).leave(session, room);
+    let router = node.router.app(&session.app);
+    let _turn = its_turn(&router, session).await?;
+    // The store first: if it fails, the session is still in, here and there, as the error says.
     node.store
         .leave(&session.app, session.identity.session, room)
         .await
         .map_err(|cause| Refused::store(Code::ConversationInternalError, &cause))?;
+    router.leave(session, room);
     Ok(Event::Removed { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
 }
 
@@ -77,7 +81,9 @@ async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result
     let node = socket.node();
     let scope = socket.switches()?.one_room_per;
     let router = node.router.app(&session.app);
-    // Before the claim, so that what is sent in between is not missed.
+    let _turn = its_turn(&router, session).await?;
+    // Before the claim, so that what is sent in between leaves no gap in the room's order here. A joiner does not hear
+    // that: its stay begins with the join. Only a session that returns reads from the store what it missed.
     let hub = router.hub(room);
     let (app, identity) = (session.app.clone(), session.identity.clone());
     let claim = Claim { app: app.clone(), identity, room: room.clone(), node: node.id.clone() };
@@ -89,11 +95,17 @@ async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result
             return Err(Refused::claim(room, &cause));
         }
     };
-    router.join(session, &hub, &claimed, scope);
+    router.join(session, &hub, &claimed, claimed.head, scope);
     let Claimed { epoch, .. } = claimed;
     let client = session.identity.client.clone();
     node.bus.publish(News::Claimed { app, client, room: room.clone(), epoch, scope }).await;
     Ok(())
+}
+
+/// The turn of a session that is still open here: another socket may have taken it over.
+async fn its_turn(router: &AppRouter, session: &Arc<Session>) -> Result<Turn, Fault> {
+    let turn = router.turn(&session.identity.client).await;
+    if router.is_open(session) { Ok(turn) } else { Err(Refused::no_session()) }
 }
 
 fn only_oneself(session: &Session, members: &[String]) -> Result<(), Fault> {

@@ -2,10 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test says where it failed")]
 
 mod addressing;
+mod bounds;
 mod closing;
 mod guest;
+mod opening;
 mod overload;
 mod raw;
+mod recall;
 mod resume;
 mod server;
 mod wills;
