@@ -8,7 +8,6 @@ mod guest;
 mod opening;
 mod overload;
 mod raw;
-mod recall;
 mod resume;
 mod server;
 mod wills;
