@@ -94,16 +94,20 @@ async fn drop_lost(
 ) -> HashSet<LiveSession> {
     let (twice, mut later): (HashSet<_>, HashSet<_>) =
         lost.into_iter().partition(|known| missing.contains(known));
+    let mut failed = None;
     for known in twice {
         let now = node.clock.wall();
         let LiveSession { app, session, epoch } = known.clone();
         match node.store.drop_session(&app, session, None, Some(epoch), now).await {
             Ok(()) => departure::send_wills_later(node, app, session, now),
             Err(error) => {
-                warn!(%error, "could not drop a lost session");
+                failed = Some(error);
                 later.insert(known);
             }
         }
+    }
+    if let Some(error) = failed {
+        warn!(%error, "could not drop lost sessions");
     }
     later
 }
