@@ -25,6 +25,12 @@ pub enum Offer {
     HighFull,
 }
 
+impl Offer {
+    fn of(normal: u32, low: u32) -> Self {
+        if normal + low == 0 { Self::Taken } else { Self::Shed { normal, low } }
+    }
+}
+
 /// Frames per level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -91,22 +97,16 @@ impl<T> Lanes<T> {
         }
 
         let (mut normal, mut low) = (0, 0);
-        let fits = |lanes: &Self| lanes.normal.bytes + lanes.low.bytes + size <= lanes.bounds.rest_bytes;
         if size <= self.bounds.rest_bytes {
-            while !fits(self) && self.low.pop().is_some() {
-                low += 1;
-            }
-            while !fits(self) && level == Level::Normal && self.normal.pop().is_some() {
-                normal += 1;
-            }
+            (normal, low) = self.make_room(size, level);
         }
-        match (fits(self), level) {
+        match (self.fits(size), level) {
             (true, Level::Low) => self.low.push(frame, size, arrival),
             (true, _) => self.normal.push(frame, size, arrival),
             (false, Level::Low) => low += 1,
             (false, _) => normal += 1,
         }
-        if normal + low == 0 { Offer::Taken } else { Offer::Shed { normal, low } }
+        Offer::of(normal, low)
     }
 
     /// From now on only control frames are popped: the HIGH messages of the gap have to come first.
@@ -149,6 +149,22 @@ impl<T> Lanes<T> {
         }
     }
 
+    /// Changes messages where they wait; `change` returns the new size of those that it changed. `None` when no
+    /// message was. What grew makes room as an offered one does.
+    pub fn change_where(&mut self, mut change: impl FnMut(&mut T) -> Option<usize>) -> Option<Offer> {
+        let lanes = [&mut self.replayed, &mut self.high, &mut self.normal, &mut self.low];
+        let changed: u32 = lanes.into_iter().map(|lane| lane.change_where(&mut change)).sum();
+        if changed == 0 {
+            return None;
+        }
+        self.high_refused |= self.high.frames.len() > 1 && self.high.bytes > self.bounds.high_bytes;
+        if self.high_refused {
+            return Some(Offer::HighFull);
+        }
+        let (normal, low) = self.make_room(0, Level::Normal);
+        Some(Offer::of(normal, low))
+    }
+
     /// How many frames wait, held ones included.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -188,6 +204,22 @@ impl<T> Lanes<T> {
             normal: count(&self.normal),
             low: count(&self.low),
         }
+    }
+
+    /// Leaves out the oldest LOW frames, then for a NORMAL one the oldest NORMAL frames, until so many bytes fit.
+    fn make_room(&mut self, size: usize, level: Level) -> (u32, u32) {
+        let (mut normal, mut low) = (0, 0);
+        while !self.fits(size) && self.low.pop().is_some() {
+            low += 1;
+        }
+        while !self.fits(size) && level == Level::Normal && self.normal.pop().is_some() {
+            normal += 1;
+        }
+        (normal, low)
+    }
+
+    fn fits(&self, size: usize) -> bool {
+        self.normal.bytes + self.low.bytes + size <= self.bounds.rest_bytes
     }
 
     fn pop_if(&mut self, in_order: bool, fits: impl Fn(usize) -> bool) -> Option<(T, usize)> {
@@ -262,6 +294,18 @@ impl<T> Lane<T> {
         self.bytes = self.frames.iter().map(|waiting| waiting.size).sum();
         self.free_if_empty();
         u32::try_from(before - self.frames.len()).unwrap_or(u32::MAX)
+    }
+
+    fn change_where(&mut self, change: &mut impl FnMut(&mut T) -> Option<usize>) -> u32 {
+        let mut changed = 0;
+        for waiting in &mut self.frames {
+            if let Some(size) = change(&mut waiting.frame) {
+                self.bytes = self.bytes - waiting.size + size;
+                waiting.size = size;
+                changed += 1;
+            }
+        }
+        changed
     }
 
     /// Most connections are idle most of the time: what they once needed is given back.

@@ -139,6 +139,48 @@ fn messages_of_a_room_that_was_left_are_removed() {
     assert_eq!(pop(&mut lanes, ALL), ["a reply", "b", "b"]);
 }
 
+#[test]
+fn a_changed_message_keeps_its_place_and_its_level() {
+    let mut lanes = lanes();
+    for (level, frame) in [(Level::Normal, "one"), (Level::Low, "two"), (Level::High, "three")] {
+        lanes.offer(level, frame, 10);
+    }
+    lanes.push_control("two", 10);
+    let stub = |frame: &mut &'static str| {
+        let found = *frame == "two";
+        found.then(|| {
+            *frame = "stub";
+            5
+        })
+    };
+    assert_eq!(lanes.change_where(stub), Some(Offer::Taken));
+    assert_eq!((lanes.bytes(), lanes.counts()), (35, Counts { high: 1, normal: 1, low: 1 }));
+    assert_eq!(lanes.change_where(stub), None, "no message of this name waits any more");
+    assert_eq!(pop(&mut lanes, ALL), ["two", "one", "stub", "three"]);
+    assert_eq!((lanes.bytes(), lanes.change_where(stub)), (0, None));
+}
+
+#[test]
+fn a_message_that_grows_stays_within_the_bounds() {
+    let grow = |wanted: &'static str| move |frame: &mut &'static str| (*frame == wanted).then_some(60);
+    let mut lanes = lanes();
+    for (level, frame) in [
+        (Level::Low, "low"),
+        (Level::Normal, "one"),
+        (Level::Normal, "two"),
+        (Level::High, "high 1"),
+        (Level::High, "high 2"),
+    ] {
+        lanes.offer(level, frame, 30);
+    }
+    assert_eq!(lanes.change_where(grow("two")), Some(Offer::Shed { normal: 0, low: 1 }));
+    assert_eq!(lanes.change_where(grow("one")), Some(Offer::Shed { normal: 1, low: 0 }));
+    assert_eq!(lanes.counts(), Counts { high: 2, normal: 1, low: 0 });
+    assert_eq!(lanes.change_where(grow("high 1")), Some(Offer::Taken));
+    assert_eq!(lanes.change_where(grow("high 2")), Some(Offer::HighFull), "as one that does not fit");
+    assert_eq!(lanes.offer(Level::High, "high 3", 1), Offer::HighFull);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Offer(Level, usize),
