@@ -4,19 +4,23 @@ mod broadcast;
 mod stored;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError, Weak},
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
-use grandstand_protocol::{AppId, Level};
-use tokio::sync::Notify;
+use grandstand_protocol::{AppId, Level, RoomId};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 use tracing::warn;
 
 use crate::{
     clock::Clock,
     cluster::{Except, News, RoomNews},
     router::{Hub, Ordered, Router},
-    store::{Store, StoredMessage},
+    store::{Store, StoreError, StoredMessage},
 };
 
 pub use broadcast::Broadcast;
@@ -24,13 +28,18 @@ pub use broadcast::Broadcast;
 /// How long a message waits for one that was sent before it, until the store is asked (design 6).
 const GAP_PATIENCE: Duration = Duration::from_millis(50);
 
+/// How soon the store is asked again after it could not be read.
+const STORE_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Rooms in which a message waits for an earlier one.
+type Waiting = HashMap<(AppId, RoomId), Weak<Hub>>;
+
 /// Brings news to this node's members.
 pub struct Fanout {
     router: Arc<Router>,
     store: Arc<dyn Store>,
     clock: Clock,
-    /// Rooms in which a message waits for an earlier one.
-    waiting: Mutex<Vec<(AppId, Weak<Hub>)>>,
+    waiting: Mutex<Waiting>,
     someone_waits: Notify,
 }
 
@@ -63,42 +72,59 @@ impl Fanout {
         let broadcast = Broadcast::new(news, self.clock.wall());
         let Some(number) = number else { return hub.deliver(&broadcast) };
         if hub.offer(number, Arc::new(broadcast)) == Ordered::Waiting {
-            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((app, Arc::downgrade(&hub)));
+            self.waiting().insert((app, hub.room.clone()), Arc::downgrade(&hub));
             self.someone_waits.notify_one();
         }
     }
 
-    /// Runs for the life of the node: what is still missing after a moment is read from the store.
+    /// Runs for the life of the node: what is still missing after a moment is read from the store. What cannot be read
+    /// is never passed over: later messages would be confirmed, and those before them with them.
     pub async fn watch_gaps(self: Arc<Self>) {
+        let mut unread = Waiting::new();
         loop {
-            self.someone_waits.notified().await;
-            tokio::time::sleep(GAP_PATIENCE).await;
-            let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
-            for (app, hub) in waiting {
-                if let Some(hub) = hub.upgrade() {
-                    self.fill_gap(&app, &hub).await;
-                }
+            if unread.is_empty() {
+                self.someone_waits.notified().await;
+            } else {
+                let _ = timeout(STORE_PATIENCE, self.someone_waits.notified()).await;
             }
+            sleep(GAP_PATIENCE).await;
+            let mut waiting = std::mem::take(&mut *self.waiting());
+            waiting.extend(unread.iter().map(|(key, hub)| (key.clone(), Weak::clone(hub))));
+            unread = self.fill_gaps(waiting, &unread).await;
         }
     }
 
-    async fn fill_gap(&self, app: &AppId, hub: &Hub) {
-        while let Some(missing) = hub.missing() {
-            match self.store.range(app, &hub.room, *missing.start(), *missing.end()).await {
-                Ok(found) => {
-                    let now = self.clock.wall();
-                    let found = found.into_iter().filter_map(|message| {
-                        let number = u64::try_from(message.number).ok()?;
-                        Some((number, Arc::new(Broadcast::new(stored_news(app, hub, message), now))))
-                    });
-                    hub.fill(&missing, found.collect());
+    /// Returns the rooms whose messages could not be read. Of those that failed before, nothing is said again.
+    async fn fill_gaps(&self, waiting: Waiting, failed: &Waiting) -> Waiting {
+        let mut unread = Waiting::new();
+        for ((app, room), place) in waiting {
+            let Some(hub) = place.upgrade() else { continue };
+            if let Err(error) = self.fill_gap(&app, &hub).await {
+                let key = (app, room);
+                if !failed.contains_key(&key) {
+                    warn!(room = %hub.room, %error, "could not read missing messages; they wait");
                 }
-                Err(error) => {
-                    warn!(room = %hub.room, %error, "could not read missing messages");
-                    hub.fill(&missing, Vec::new());
-                }
+                unread.insert(key, place);
             }
         }
+        unread
+    }
+
+    async fn fill_gap(&self, app: &AppId, hub: &Hub) -> Result<(), StoreError> {
+        while let Some(missing) = hub.missing() {
+            let found = self.store.range(app, &hub.room, *missing.start(), *missing.end()).await?;
+            let now = self.clock.wall();
+            let found = found.into_iter().filter_map(|message| {
+                let number = u64::try_from(message.number).ok()?;
+                Some((number, Arc::new(Broadcast::new(stored_news(app, hub, message), now))))
+            });
+            hub.fill(&missing, found.collect());
+        }
+        Ok(())
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

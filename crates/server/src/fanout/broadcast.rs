@@ -3,14 +3,14 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use grandstand_protocol::{ClientId, Downlink, Encoded, Event, Format, Level, peer_suffix};
+use grandstand_protocol::{ClientId, Downlink, Encoded, Event, Format, Level, Patch, Push, peer_suffix};
 use grandstand_room::clock::Millis;
 
 use crate::{
     cluster::{Except, RoomNews},
     gateway::{
         frames::data_frame,
-        outbox::{Frame, Shed},
+        outbox::{Frame, MessageMark, Shed},
         receipts::Receipt,
     },
     router::{Session, Style},
@@ -27,10 +27,19 @@ pub struct Broadcast {
     encoded: [OnceLock<Encoded>; 3],
     /// The same with WebSocket headers: what is shared by members that need no `peerId`.
     frames: [OnceLock<Bytes>; 3],
+    /// Of a message: what a patch finds it by. Of a patch: the message that it changes.
+    message: Option<MessageMark>,
+    /// Of a patch: the whole message as it is now, for members that have not got it yet.
+    edited: OnceLock<Box<Broadcast>>,
 }
 
 impl Broadcast {
     pub fn new(news: RoomNews, now: Millis) -> Self {
+        let message = match &news.event {
+            Event::Message(push) => Some(MessageMark::of(&push.message)),
+            Event::Patched(patch) => Some(MessageMark::of(&patch.message)),
+            _ => None,
+        };
         Self {
             downlink: Downlink { serial: None, peer: None, server_time: Some(now.0), event: news.event },
             level: news.level,
@@ -38,12 +47,16 @@ impl Broadcast {
             except: news.except,
             encoded: Default::default(),
             frames: Default::default(),
+            message,
+            edited: OnceLock::new(),
         }
     }
 
     /// Puts the event into a member's outbox, unless it is not for that member.
     pub fn send_to(&self, session: &Session, epoch: u64) {
-        if let Some(frame) = self.frame_if_for(session, epoch) {
+        if let Some(shed) = self.edit_waiting(session) {
+            count_shed(shed);
+        } else if let Some(frame) = self.frame_if_for(session, epoch) {
             count_shed(session.outbox.push(self.level, frame));
         }
     }
@@ -54,16 +67,53 @@ impl Broadcast {
         if !self.is_for(session) {
             return None;
         }
-        let client = &session.identity.client;
-        let bytes = if session.style.omits_peer() {
-            self.shared(session.style.format)
-        } else {
-            self.own(&session.style, client)
-        };
+        let bytes = self.bytes_for(session);
         let member = session.identity.session;
         let number = self.number.filter(|_| self.level == Level::High);
         let receipt = number.map(|number| Receipt { member, epoch, number });
-        Some(Frame { bytes, member: Some(member), receipt })
+        let message = self.message.filter(|_| matches!(self.downlink.event, Event::Message(_)));
+        Some(Frame { bytes, member: Some(member), receipt, message })
+    }
+
+    /// A patch, which is HIGH, would overtake a message that still waits: the member gets that message as it is now,
+    /// and no patch. So does the session that made the patch. `None` when this is no patch or nothing waits.
+    fn edit_waiting(&self, session: &Session) -> Option<Shed> {
+        let Event::Patched(patch) = &self.downlink.event else { return None };
+        session.outbox.edit(session.identity.session, self.message?, || {
+            self.edited.get_or_init(|| Box::new(self.as_edited(patch))).bytes_for(session)
+        })
+    }
+
+    fn as_edited(&self, patch: &Patch) -> Self {
+        let event = Event::Message(Box::new(Push {
+            room: patch.room.clone(),
+            message: patch.message.clone(),
+            timestamp: patch.timestamp,
+            from: patch.from.clone(),
+            body: patch.body.clone(),
+            transient: false,
+            mentions: patch.mentions.clone(),
+            patched_at: Some(patch.patched_at),
+        }));
+        let downlink = Downlink { event, ..self.downlink.clone() };
+        Self {
+            downlink,
+            level: self.level,
+            number: None,
+            except: Except::Nobody,
+            encoded: Default::default(),
+            frames: Default::default(),
+            message: self.message,
+            edited: OnceLock::new(),
+        }
+    }
+
+    fn bytes_for(&self, session: &Session) -> Bytes {
+        if session.style.omits_peer() {
+            self.shared(session.style.format)
+        } else {
+            self.own(&session.style, &session.identity.client)
+        }
     }
 
     fn is_for(&self, session: &Session) -> bool {

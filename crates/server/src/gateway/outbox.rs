@@ -1,9 +1,12 @@
 //! The outbox of a connection: what waits to be written, shared by fan-out, service and the connection's writer.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use bytes::Bytes;
-use grandstand_protocol::Level;
+use grandstand_protocol::{Level, MessageId};
 use grandstand_room::{
     lanes::{Bounds, Lanes, Offer},
     session::SessionId,
@@ -20,11 +23,25 @@ pub struct Frame {
     pub member: Option<SessionId>,
     /// For stored HIGH messages: what is confirmed once the client has it.
     pub receipt: Option<Receipt>,
+    /// The message that it carries, so that a patch finds it while it waits.
+    pub message: Option<MessageMark>,
+}
+
+/// Stands for a message id: as good as unique among the few frames that wait for one member, and cheap to copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MessageMark(u64);
+
+impl MessageMark {
+    pub fn of(message: &MessageId) -> Self {
+        let mut hasher = DefaultHasher::new();
+        message.hash(&mut hasher);
+        Self(hasher.finish())
+    }
 }
 
 impl Frame {
     fn control(bytes: Bytes) -> Self {
-        Self { bytes, member: None, receipt: None }
+        Self { bytes, member: None, receipt: None, message: None }
     }
 }
 
@@ -94,6 +111,27 @@ impl Outbox {
         let offer = state.lanes.offer(level, frame, size);
         drop(state);
         self.to_write.notify_one();
+        self.outcome(offer)
+    }
+
+    /// Where a member's message still waits, it goes out as `edited`. `None` when it does not wait here.
+    pub fn edit(&self, member: SessionId, message: MessageMark, edited: impl Fn() -> Bytes) -> Option<Shed> {
+        let mut state = self.lock();
+        if state.closed || state.lanes.is_empty() {
+            return None;
+        }
+        let offer = state.lanes.change_where(|frame| {
+            let found = frame.member == Some(member) && frame.message == Some(message);
+            found.then(|| {
+                frame.bytes = edited();
+                frame.bytes.len()
+            })
+        });
+        drop(state);
+        offer.map(|offer| self.outcome(offer))
+    }
+
+    fn outcome(&self, offer: Offer) -> Shed {
         match offer {
             Offer::Taken => Shed::default(),
             Offer::Shed { normal, low } => Shed { normal, low },
@@ -139,8 +177,14 @@ impl Outbox {
         self.lock().lanes.control_bytes() > REPLIES_WAITING
     }
 
+    /// Of closes the first counts.
     pub fn signal(&self, signal: Signal) {
-        self.lock().signals.push(signal);
+        let is_close = |signal: &Signal| matches!(signal, Signal::Close(_));
+        let mut state = self.lock();
+        if !is_close(&signal) || !state.signals.iter().any(is_close) {
+            state.signals.push(signal);
+        }
+        drop(state);
         self.signalled.notify_one();
     }
 
@@ -160,7 +204,13 @@ impl Outbox {
         state.closed && batch.is_empty()
     }
 
-    /// Lets the last control frame in and closes: what is queued behind it is left out.
+    /// Whether [`Self::finish`] was called: what is written now is the last.
+    pub(super) fn is_finished(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Lets the last control frame in and closes. Replies before it still go out; the messages that wait are left out,
+    /// because nothing may follow a close frame.
     pub(super) fn finish(&self, last: Option<Bytes>) {
         let mut state = self.lock();
         if !state.closed {
@@ -168,6 +218,7 @@ impl Outbox {
                 let size = bytes.len();
                 state.lanes.push_control(Frame::control(bytes), size);
             }
+            state.lanes.remove_where(|_| true);
             state.closed = true;
         }
         drop(state);
@@ -176,5 +227,63 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MEMBER: SessionId = SessionId(1);
+
+    fn outbox() -> Outbox {
+        Outbox::new(Bounds { high_bytes: 10, rest_bytes: 100 })
+    }
+
+    fn frame(message: &'static str) -> Frame {
+        let mark = MessageMark::of(&MessageId::from(message));
+        Frame { bytes: Bytes::from(message), member: Some(MEMBER), receipt: None, message: Some(mark) }
+    }
+
+    fn written(outbox: &Outbox) -> Vec<Bytes> {
+        let mut batch = Vec::new();
+        outbox.take_batch(1000, &mut batch);
+        batch.into_iter().map(|frame| frame.bytes).collect()
+    }
+
+    #[test]
+    fn a_message_that_waits_goes_out_as_edited() {
+        let outbox = outbox();
+        let mark = MessageMark::of(&MessageId::from("second"));
+        let edit = |member| outbox.edit(member, mark, || Bytes::from_static(b"edited"));
+        assert_eq!(edit(MEMBER), None, "it is not here yet");
+        for message in ["first", "second", "third"] {
+            outbox.push(Level::Normal, frame(message));
+        }
+        assert_eq!(edit(SessionId(2)), None, "another member's");
+        assert_eq!(edit(MEMBER), Some(Shed::default()));
+        assert_eq!(written(&outbox), ["first", "edited", "third"]);
+        assert_eq!(edit(MEMBER), None, "it is out");
+    }
+
+    #[test]
+    fn an_overflow_is_told_once() {
+        let outbox = outbox();
+        for _ in 0..5 {
+            outbox.push(Level::High, frame("too much"));
+        }
+        assert_eq!(outbox.take_signals(), [Signal::Close(Close::COME_BACK)]);
+    }
+
+    #[test]
+    fn nothing_follows_the_close_frame() {
+        let outbox = outbox();
+        outbox.push(Level::High, frame("high"));
+        outbox.push(Level::Low, frame("low"));
+        outbox.push_control(Bytes::from_static(b"reply"));
+        outbox.finish(Some(Bytes::from_static(b"close")));
+        outbox.push(Level::Low, frame("late"));
+        assert_eq!(written(&outbox), ["reply", "close"]);
+        assert!(outbox.take_batch(1000, &mut Vec::new()), "and there will be nothing more");
     }
 }

@@ -8,6 +8,7 @@ mod guest;
 mod opening;
 mod overload;
 mod raw;
+mod recall;
 mod resume;
 mod server;
 mod wills;

@@ -28,7 +28,7 @@ pub(crate) struct Server {
     pub(crate) node: Arc<Node>,
     pub(crate) clock: Clock,
     _accepting: JoinSet<()>,
-    _data: TempDir,
+    pub(crate) data: TempDir,
 }
 
 impl Server {
@@ -49,7 +49,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut accepting = JoinSet::new();
         accepting.spawn(listener::accept(listener, port));
-        Self { address, store, node, clock, _accepting: accepting, _data: data }
+        Self { address, store, node, clock, _accepting: accepting, data }
     }
 
     /// What a reload does that leaves the app out.

@@ -47,10 +47,11 @@ impl<'a> Writer<'a> {
             }
             if batch.is_empty() {
                 self.wait().await;
-                if !self.ping().await {
-                    return;
-                }
             } else if !self.write(batch).await {
+                return;
+            }
+            // Also behind a write: a client that is always a little behind has to be confirmed, too.
+            if !self.outbox.is_finished() && !self.ping().await {
                 return;
             }
         }

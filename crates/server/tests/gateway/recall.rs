@@ -1,0 +1,179 @@
+//! What reaches members in which order: edits and recalls when they are behind, pings, closes, and lost news.
+
+use std::time::Duration;
+
+use grandstand::{
+    cluster::{Except, News, RoomNews},
+    store::NewMessage,
+};
+use grandstand_protocol::{
+    Body, ClientId, Command, Downlink, Event, Format, Level, Mentions, MessageId, Open, PatchRequest, Push,
+    RoomId,
+};
+
+use crate::{
+    guest::{Guest, message},
+    raw::{BINARY, PING, Raw},
+    server::{APP, Server},
+};
+
+/// A member that reads nothing, and enough messages that some wait for it.
+async fn behind(server: &Server, host: &mut Guest, room: &RoomId) -> Guest {
+    let narrow = Raw::connect_narrow(server.address, "lc.protobuf2.3").await;
+    let mut slow = Guest::over(narrow, "slow", Format::Binary);
+    slow.open(Open::default()).await;
+    slow.join(room).await;
+    fill(host, room).await;
+    slow
+}
+
+async fn fill(host: &mut Guest, room: &RoomId) {
+    for _ in 0..300 {
+        host.say(room, Level::Normal, &"x".repeat(1000)).await;
+    }
+}
+
+async fn send(host: &mut Guest, room: &RoomId, level: Level, text: &str) -> PatchRequest {
+    let answer = host.ask(Command::Send(Box::new(message(room, level, text)))).await;
+    let Event::Accepted { message, timestamp } = answer else { panic!("accepted, not {answer:?}") };
+    let (room, mentions) = (room.clone(), Mentions::default());
+    PatchRequest { room, message, timestamp, recall: false, body: None, mentions }
+}
+
+async fn modify(host: &mut Guest, patch: PatchRequest) {
+    let answer = host.ask(Command::Modify { patches: vec![patch] }).await;
+    assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
+}
+
+fn is(push: &Push, text: &str) -> bool {
+    push.body == Body::Text(text.to_owned())
+}
+
+/// All that comes before this text.
+async fn read_until(guest: &mut Guest, last: &str) -> Vec<Event> {
+    let mut seen = Vec::new();
+    loop {
+        let event = guest.read().await.expect("more").event;
+        if matches!(&event, Event::Message(push) if is(push, last)) {
+            return seen;
+        }
+        seen.push(event);
+    }
+}
+
+#[tokio::test]
+async fn a_member_that_is_behind_gets_recalled_and_edited_messages_as_they_are_now() {
+    let server = Server::start("").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let mut slow = behind(&server, &mut host, &room).await;
+    let (mut prompt, _) = Guest::log_in(server.address, "prompt").await;
+    prompt.join(&room).await;
+
+    let secret = send(&mut host, &room, Level::Normal, "secret").await;
+    let wrong = send(&mut host, &room, Level::High, "wrong").await;
+    read_until(&mut prompt, "wrong").await;
+    modify(&mut host, PatchRequest { recall: true, ..secret.clone() }).await;
+    modify(&mut host, PatchRequest { body: Some(Body::Text("right".into())), ..wrong.clone() }).await;
+    host.say(&room, Level::Normal, "end").await;
+
+    let seen = read_until(&mut slow, "end").await;
+    assert!(!seen.iter().any(|event| matches!(event, Event::Patched(_))), "there is nothing to patch");
+    let pushes: Vec<&Push> = seen
+        .iter()
+        .filter_map(|event| if let Event::Message(push) = event { Some(&**push) } else { None })
+        .collect();
+    let [stub, right] = [&secret.message, &wrong.message]
+        .map(|id| *pushes.iter().find(|push| push.message == *id).expect("in its place"));
+    assert!(is(stub, r#"{"_lctype":-127}"#), "{stub:?}");
+    assert!(is(right, "right"), "{right:?}");
+    assert!(stub.patched_at.is_some() && right.patched_at.is_some());
+    assert_eq!(stub.timestamp, secret.timestamp);
+
+    // Who has the messages gets the patches.
+    let seen = read_until(&mut prompt, "end").await;
+    assert_eq!(seen.iter().filter(|event| matches!(event, Event::Patched(_))).count(), 2);
+}
+
+#[tokio::test]
+async fn a_member_that_is_always_behind_is_asked_for_confirmation() {
+    let server = Server::start("").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let mut slow = behind(&server, &mut host, &room).await;
+    host.say(&room, Level::High, "high").await;
+    fill(&mut host, &room).await;
+    host.say(&room, Level::Normal, "end").await;
+
+    let (mut high, mut asked) = (false, false);
+    while let Some((first, payload)) = slow.raw.next().await {
+        asked |= high && first == PING;
+        if first == BINARY
+            && let Event::Message(push) = Downlink::decode(Format::Binary, &payload).unwrap().event
+        {
+            high |= is(&push, "high");
+            if is(&push, "end") {
+                break;
+            }
+        }
+    }
+    assert!(asked, "a ping behind the HIGH message, though more was waiting");
+}
+
+#[tokio::test]
+async fn nothing_follows_the_close_frame() {
+    let server = Server::start("[limits]\nhigh_backlog = \"64KiB\"").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let mut slow = behind(&server, &mut host, &room).await;
+    for _ in 0..100 {
+        host.say(&room, Level::High, &"x".repeat(1000)).await;
+    }
+    assert_eq!(slow.raw.close_code().await, 1001, "its HIGH messages did not fit");
+    let after = slow.raw.next().await;
+    assert_eq!(after, None, "the close frame was not the last");
+}
+
+#[tokio::test]
+async fn what_the_store_cannot_tell_is_waited_for_and_not_passed_over() {
+    let server = Server::start("").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let (mut guest, _) = Guest::log_in(server.address, "guest").await;
+    guest.join(&room).await;
+    let database = rusqlite::Connection::open(server.data.path().join("grandstand.db")).unwrap();
+
+    // The news of the first message gets lost while the store cannot be read.
+    let lost = NewMessage {
+        app: APP.into(),
+        room: room.clone(),
+        id: MessageId::from("lost"),
+        from: ClientId::new("host").unwrap(),
+        session: None,
+        level: Level::High,
+        body: Body::Text("lost".to_owned()),
+        mentions: Mentions::default(),
+        lctype: None,
+        dedupe: None,
+    };
+    server.node.store.append(lost, server.clock.wall()).await.unwrap();
+    database.execute_batch("ALTER TABLE messages RENAME TO hidden").unwrap();
+    let event = Event::Message(Box::new(Push {
+        room: room.clone(),
+        message: MessageId::from("next"),
+        timestamp: server.clock.wall().0,
+        from: "host".to_owned(),
+        body: Body::Text("next".to_owned()),
+        transient: false,
+        mentions: Mentions::default(),
+        patched_at: None,
+    }));
+    let (app, number, except) = (APP.into(), Some(2), Except::Nobody);
+    let news = RoomNews { app, room, event, level: Level::High, number, except };
+    server.node.bus.publish(News::Room(news)).await;
+    let heard = tokio::time::timeout(Duration::from_millis(300), guest.hear()).await;
+    assert!(heard.is_err(), "passed over: {heard:?}");
+
+    database.execute_batch("ALTER TABLE hidden RENAME TO messages").unwrap();
+    assert_eq!(guest.hear_until("next").await, ["lost", "next"]);
+}
