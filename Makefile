@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 export GRANDSTAND_BIN := $(CURDIR)/target/release/grandstand
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
+# As locked, too; but `npm ci` insists on Rollup's binaries for every platform, which not every registry has.
+NPM_INSTALL := npm install --no-save --no-audit --no-fund --loglevel=error
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +22,7 @@ build: console ## The server, optimised, with the demo room inside.
 console: console/dist/index.html
 
 console/dist/index.html: $(shell find console/src console/index.html console/vite.config.ts console/tsconfig.json console/package.json console/package-lock.json -type f)
-	cd console && $(NPM_CI) && npm run build
+	cd console && $(NPM_INSTALL) && npm run build
 
 test: debian-packages build ## Every test there is; installs what they need.
 	$(MAKE) test-rust
