@@ -3,7 +3,7 @@
 /// Longest client id, in characters (LeanCloud's overview; ObjC and Swift check it too).
 pub const CLIENT_ID_CHARS: usize = 64;
 
-/// Longest message: body and push data together, in bytes (LeanCloud's overview: 5 KB).
+/// Longest message: body, push data, mentions and `dt` together, in bytes (LeanCloud's overview: 5 KB).
 pub const MESSAGE_BYTES: usize = 5 * 1024;
 
 /// Longest frame a client may send, in bytes (design; longer ones close the socket with 4109).

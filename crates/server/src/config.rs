@@ -78,7 +78,7 @@ pub struct Limits {
     pub frame: usize,
     /// Fragments of a WebSocket message (4109).
     pub fragments: usize,
-    /// Bytes of a chat message with its push data (4109 in the ack).
+    /// Bytes of a chat message with its push data, mentions and `dt` (4109 in the ack).
     pub message: usize,
     /// Bytes of HIGH messages that may wait for one connection; more close it, and it comes back for them.
     pub high_backlog: usize,

@@ -174,8 +174,8 @@ impl AppRouter {
             .any(|client| client.sessions.iter().any(|open| open.identity.session == session))
     }
 
-    /// The place of a room on this node, made if need be. Taken before a claim, so that nothing that is sent between
-    /// the claim and the join is missed.
+    /// The place of a room on this node, made if need be. Taken before a claim, so that what is sent between the claim
+    /// and the join leaves no gap in the room's order here.
     pub fn hub(&self, room: &RoomId) -> Arc<Hub> {
         let mut state = self.lock();
         Arc::clone(state.rooms.entry(room.clone()).or_insert_with(|| Arc::new(Hub::new(room.clone()))))
