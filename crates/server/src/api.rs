@@ -24,6 +24,8 @@ use self::error::ApiError;
 pub fn router(node: Arc<Node>) -> Router {
     let sdk = Router::new()
         .route("/v1/route", get(discovery::rtm_router))
+        // JavaScript puts it behind a server URL as that was written, with a slash at the end or without.
+        .route("//v1/route", get(discovery::rtm_router))
         .route("/2/route", get(discovery::app_router))
         .route("/1.1/rtm/notifications", get(realtime::notifications))
         .route("/1.1/rtm/transient_group/onlines", get(realtime::online_count))

@@ -12,6 +12,8 @@ mod socket;
 
 pub(crate) mod departure;
 
+use std::{collections::HashSet, sync::Arc};
+
 use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};
 use grandstand_room::rates::Kind;
 
@@ -22,8 +24,14 @@ pub use socket::Socket;
 use refusal::Refused;
 
 /// Tells the clients of the node to ask the router again and to reconnect: those whose SDK `is_meant`.
+///
+/// Once for each socket: JavaScript throws at the second one.
 pub(crate) fn go_away(node: &Node, is_meant: impl Fn(Sdk) -> bool) {
+    let mut told = HashSet::new();
     for session in node.router.all_sessions() {
+        if !told.insert(Arc::as_ptr(&session.outbox)) {
+            continue;
+        }
         // The first generation does not know the command.
         if is_meant(session.sdk) && !session.style.first_generation {
             let peer = (session.sdk != Sdk::Apple).then(|| session.identity.client.to_string());

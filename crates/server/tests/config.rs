@@ -188,6 +188,21 @@ fn all_mistakes_are_told_at_once() {
 }
 
 #[test]
+fn a_word_that_is_no_level_does_not_silence_the_log() {
+    for (filter, accepted) in [
+        ("info", true),
+        ("WARN", true),
+        ("info,grandstand::gateway=debug", true),
+        ("loud", false),
+        ("info,loud", false),
+        ("grandstand=loud", false),
+    ] {
+        let config = from_text(&format!("[server]\nlog = \"{filter}\"\n"));
+        assert_eq!(config.is_ok(), accepted, "{filter}: {config:?}");
+    }
+}
+
+#[test]
 fn variables_that_mean_nothing_are_refused_by_name() {
     for (name, value, expected) in [
         ("GRANDSTAND_SERVER__BINDD", "127.0.0.1:1", "unknown key `bindd`"),

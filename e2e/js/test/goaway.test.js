@@ -1,7 +1,7 @@
 // A server that is stopped in good order tells its clients, and they come to the next one.
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { logIn, logOutAll } from '../sdk/client.js';
+import { logIn, logInBeside, logOutAll } from '../sdk/client.js';
 import { CURRENT, V3 } from '../sdk/versions.js';
 import { startServer } from '../server/grandstand.js';
 import { eventOf, withDeadline } from '../support/wait.js';
@@ -25,6 +25,8 @@ after(async () => {
 it('brings everybody into the room of the restarted server', async () => {
   const users = [];
   for (const sdk of [...CURRENT, V3]) users.push(await logIn(sdk, server));
+  // Two clients on one socket: an SDK that is told twice throws.
+  for (const user of users.slice(0, CURRENT.length)) users.push(await logInBeside(user));
   const room = await users[0].createRoom();
   const rooms = [room];
   for (const user of users.slice(1)) rooms.push(await user.join(room.id));

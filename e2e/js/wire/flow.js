@@ -113,6 +113,12 @@ export async function updates(scene) {
   const seen = await host.updates.find(() => true, 'the update');
   assert.equal(seen.updatedBy, guest.id);
   assert.equal(room.get('attr').sport, 'shogi');
+
+  await guest.update(room.id, { 'attr.sport': { __op: 'Delete' }, year: { __op: 'Increment', amount: 1 } });
+  await host.updates.find((update) => update.attributes?.year === 2028 || room.get('year') === 2028, 'the operators');
+  assert.equal(room.get('year'), 2028);
+  const again = await host.client.getConversation(room.id, true);
+  assert.equal(again.get('attr')?.sport ?? null, null, 'deleted for good');
 }
 
 export async function editAndRecall(scene) {

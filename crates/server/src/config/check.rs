@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use grandstand_room::{rates::RateLimits, switches::Switches};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use crate::apps::{App, Secret};
 
@@ -134,10 +134,20 @@ fn check_server(config: &Config, problems: &mut Vec<String>) {
                 .to_owned(),
         );
     }
-    if let Err(error) = EnvFilter::try_new(&config.log) {
-        problems
-            .push(format!("server.log: {:?} is no level or filter such as \"info\": {error}", config.log));
+    if !is_log_filter(&config.log) {
+        problems.push(format!(
+            "server.log: {:?} is neither a level (error, warn, info, debug, trace, off) nor a filter such as \
+             \"info,grandstand::gateway=debug\"",
+            config.log
+        ));
     }
+}
+
+/// The library takes a bare word that is no level for the name of a module, and would then log nothing else.
+fn is_log_filter(text: &str) -> bool {
+    let is_level = |word: &str| word.parse::<LevelFilter>().is_ok();
+    let plain = text.split(',').all(|part| part.contains('=') || is_level(part.trim()));
+    plain && EnvFilter::try_new(text).is_ok()
 }
 
 fn check_limits(limits: &Limits, file_limit: usize, problems: &mut Vec<String>) {

@@ -52,7 +52,12 @@ impl fmt::Display for Failure {
                 for line in error.to_string().lines() {
                     writeln!(f, "grandstand: {line}")?;
                 }
-                "配置有误，请按上面的提示修改。"
+                match error {
+                    ConfigError::Unreadable { .. } => "读不到配置文件，请检查路径和权限。",
+                    ConfigError::Malformed { .. } | ConfigError::Refused(_) => {
+                        "配置有误，请按上面的提示修改。"
+                    }
+                }
             }
             Self::Tls(error) => {
                 writeln!(f, "grandstand: {error}")?;
@@ -80,7 +85,12 @@ impl fmt::Display for Failure {
             }
             Self::Open(error) => {
                 writeln!(f, "grandstand: {error}")?;
-                "无法打开数据目录。"
+                match error {
+                    OpenError::Held { .. } => {
+                        "数据目录正被另一个进程使用，请先停掉它，或用 --data 换一个目录。"
+                    }
+                    _ => "无法打开数据目录。",
+                }
             }
             Self::Store(error) => {
                 writeln!(f, "grandstand: {error}")?;

@@ -56,6 +56,9 @@ pub(super) async fn mute(socket: &Socket, room: &RoomId) -> Result<Event, Fault>
 /// `conv/query`.
 pub(super) async fn query(socket: &Socket, at: usize, asked: &ConversationQuery) -> Result<Event, Fault> {
     let session = socket.session(at);
+    if !asked.temporary_ids.is_empty() {
+        return Err(Refused::only_rooms());
+    }
     let query = RoomQuery::parse(asked, &session.identity.client).map_err(|cause| Refused::query(&cause))?;
     let store = &socket.node().store;
     let failed = |cause| Refused::store(Code::ConversationQueryFailed, &cause);

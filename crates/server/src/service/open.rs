@@ -56,7 +56,10 @@ fn bind_app(socket: &mut Socket, request: &Request) -> Result<Arc<App>, Close> {
     let agrees = bound.is_none() || bound == named;
     let app = named.filter(|_| agrees).and_then(|id| socket.node().apps.get(&id));
     let Some(app) = app else {
-        let detail = "this server has no such app; check the app id and the server URL";
+        let detail = match bound {
+            Some(_) => "this socket belongs to another app; open a socket for each app",
+            None => "this server has no such app; check the app id and the server URL",
+        };
         socket.refuse(request, Fault::because(Code::AppNotAvailable, detail));
         return Err(Close::APP_NOT_AVAILABLE);
     };

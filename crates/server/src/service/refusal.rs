@@ -31,6 +31,9 @@ impl Refused {
     }
 
     pub(super) fn no_room(room: &RoomId) -> Fault {
+        if room.as_str().starts_with("_tmp:") {
+            return Self::only_rooms();
+        }
         Fault::because(
             Code::ConversationNotFound,
             format!("there is no room {}; create it, or query its id", excerpt(room.as_str())),

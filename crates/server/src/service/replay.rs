@@ -46,6 +46,8 @@ struct Returning {
 
 /// A session that is back in its room.
 pub(super) struct Resumption {
+    /// Whose place it has: what that login sent is its own, too.
+    from: SessionId,
     room: RoomId,
     epoch: u64,
     gap: GapStart,
@@ -174,7 +176,7 @@ async fn enter(
     };
     let (client, news_room) = (session.identity.client.clone(), room.clone());
     node.bus.publish(News::Claimed { app: app.id.clone(), client, room: news_room, epoch, scope }).await;
-    Ok(Entered::Room(Resumption { room, epoch, gap, delivered }))
+    Ok(Entered::Room(Resumption { from, room, epoch, gap, delivered }))
 }
 
 /// What the session missed, as frames: patches first, then HIGH messages, in order.
@@ -203,7 +205,7 @@ pub(super) async fn frames(
         let first = missed.first().and_then(|message| u64::try_from(message.number).ok());
         session.confirm(resumed.epoch, first.map_or(resumed.delivered, |first| first.saturating_sub(1)));
     }
-    for message in missed {
+    for message in missed.into_iter().filter(|message| message.session != Some(resumed.from)) {
         let number = u64::try_from(message.number).ok();
         frames.extend(frame(node, session, resumed, message.into_push(&resumed.room), number));
     }

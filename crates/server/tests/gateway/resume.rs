@@ -239,3 +239,16 @@ async fn a_stale_token_does_not_cost_the_socket() {
     assert_eq!(answer.serial, None);
     Guest::over(raw, "guest", Format::Binary).open(Open::default()).await;
 }
+
+#[tokio::test]
+async fn a_reloaded_page_does_not_get_the_messages_that_it_sent_before() {
+    let server = Server::start("").await;
+    let (mut host, mut guest, _, room) = host_and_guest(&server).await;
+    guest.say(&room, Level::High, "mine").await;
+    drop(guest);
+    server.until_dropped("guest").await;
+    host.say(&room, Level::High, "yours").await;
+    let mut reloaded = Guest::connect(server.address, "guest").await;
+    reloaded.open(Open { device_id: Some("another page".into()), ..Open::default() }).await;
+    assert_eq!(reloaded.hear_until("yours").await, ["yours"]);
+}
