@@ -106,6 +106,7 @@ for (const sdk of CURRENT) {
     it('4316 for conversations that are no chat rooms', async () => {
       await refused(alice.client.createConversation({ members: [bob.id], name: 'a group' }), 4316);
       await refused(alice.client.createTemporaryConversation({ members: [bob.id] }), 4316);
+      await refused(alice.client.getConversation('_tmp:0123456789abcdef'), 4316);
     });
   });
 }
