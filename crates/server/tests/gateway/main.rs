@@ -4,6 +4,7 @@
 mod addressing;
 mod bounds;
 mod closing;
+mod first_generation;
 mod guest;
 mod opening;
 mod overload;

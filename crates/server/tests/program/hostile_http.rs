@@ -17,11 +17,11 @@ use super::{
 const SHORT: &str = "[limits]\nupgrade_timeout = \"400ms\"\n";
 const DEADLINE: Duration = Duration::from_millis(400);
 /// On a busy machine an answer is this late at most.
-const LATE: Duration = Duration::from_secs(10);
+pub(super) const LATE: Duration = Duration::from_secs(10);
 /// Hostile peers at one time.
-const PEERS: u64 = 300;
+pub(super) const PEERS: u64 = 300;
 /// What hostile peers may cost, in bytes.
-const MEMORY: usize = 10 * 1024 * 1024;
+pub(super) const MEMORY: usize = 10 * 1024 * 1024;
 
 #[test]
 fn a_slow_request_gets_408() {

@@ -6,6 +6,7 @@ use std::{
     net::TcpStream,
     path::Path,
     sync::Arc,
+    time::{Duration, Instant},
 };
 
 use rustls::{
@@ -13,7 +14,9 @@ use rustls::{
 };
 
 use super::{
-    command, folder, refusal,
+    command, folder,
+    hostile_http::{LATE, MEMORY, PEERS},
+    refusal,
     running::{Running, read_head, status, value},
 };
 
@@ -96,6 +99,30 @@ fn a_peer_that_never_ends_its_handshake_is_closed() {
     for stream in [&mut silent, &mut half] {
         assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0, "closed without a word");
     }
+}
+
+#[test]
+fn many_peers_that_never_end_their_handshake_disturb_nobody() {
+    let folder = folder();
+    let certificate = issue(folder.path());
+    let server = Running::start_with(folder.path(), &format!("[limits]\ntls_timeout = \"3s\"\n{CONFIG}"));
+    assert_eq!(ask(&mut connect(&server, &certificate)), 200);
+    let before = server.memory();
+    let mut half: Vec<TcpStream> = (0..PEERS).map(|_| server.connect()).collect();
+    let start = Instant::now();
+    for stream in &mut half {
+        stream.write_all(b"\x16\x03\x01\x02\x00\x01").unwrap();
+    }
+    for _ in 0..20 {
+        assert_eq!(ask(&mut connect(&server, &certificate)), 200);
+    }
+    assert!(server.overview()["connections"].as_u64() >= Some(PEERS), "all of them are held at this moment");
+    let grown = server.memory().saturating_sub(before);
+    assert!(grown < MEMORY, "{grown} bytes more");
+    for stream in &mut half {
+        assert_eq!(stream.read(&mut [0; 64]).unwrap(), 0, "closed without a word");
+    }
+    assert!(start.elapsed() < Duration::from_secs(3) + LATE, "by the deadline");
 }
 
 #[test]
