@@ -1,11 +1,14 @@
 //! The rules of a chat room: values in, effects out. No I/O, no async; time and randomness are arguments.
 
 pub mod attributes;
+pub mod budget;
 pub mod clock;
 pub mod content;
 pub mod gap;
 pub mod history;
 pub mod lanes;
+pub mod levels;
+pub mod pace;
 pub mod query;
 pub mod rates;
 pub mod resume;
@@ -13,4 +16,5 @@ pub mod room;
 pub mod sequence;
 pub mod session;
 pub mod switches;
+pub mod thinning;
 pub mod token;
