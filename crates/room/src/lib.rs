@@ -1,5 +1,6 @@
 //! The rules of a chat room: values in, effects out. No I/O, no async; time and randomness are arguments.
 
+pub mod account;
 pub mod attributes;
 pub mod budget;
 pub mod clock;
@@ -12,6 +13,7 @@ pub mod pace;
 pub mod query;
 pub mod rates;
 pub mod resume;
+pub mod ring;
 pub mod room;
 pub mod sequence;
 pub mod session;

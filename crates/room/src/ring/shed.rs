@@ -1,0 +1,77 @@
+//! What a reader loses that is behind: LOW first, then NORMAL, never HIGH.
+
+use std::{ops::Range, time::Duration};
+
+use grandstand_protocol::Level;
+
+use super::{Cursor, Ring};
+
+/// What a reader lost.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shed {
+    /// LOW before NORMAL; at most two ranges of each. Nothing lost, nothing allocated.
+    pub dropped: Vec<Dropped>,
+    /// It is too far behind in HIGH frames and has to go: it gets them when it returns.
+    pub high_lost: bool,
+}
+
+/// Positions that a reader will never get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    pub level: Level,
+    pub positions: Range<u64>,
+    pub cause: Cause,
+}
+
+/// Why a frame was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// Too many bytes were behind.
+    Behind,
+    /// It was too old, or LOW while an older NORMAL one was.
+    Late,
+}
+
+impl<T> Ring<T> {
+    /// What this reader loses now; moves its cursor.
+    ///
+    /// Of NORMAL and LOW frames no more than `rest_bytes` stay: the oldest LOW ones go, then the oldest NORMAL ones. By
+    /// age go NORMAL ones older than `rest_age`, LOW ones older than half of it. No NORMAL frame goes before all LOW
+    /// ones have gone, whatever the cause. HIGH frames stay, however many there are.
+    pub fn shed(&self, cursor: &mut Cursor, now: Duration) -> Shed {
+        let mut shed = Shed { dropped: Vec::new(), high_lost: self.is_high_lost(cursor) };
+        let (normal, low) = (self.lane(Level::Normal), self.lane(Level::Low));
+        let age = self.bounds.rest_age;
+
+        let normal_bytes = normal.bytes_from(cursor.next(Level::Normal));
+        let normal_behind = normal.fitting(self.bounds.rest_bytes);
+        let normal_late = normal.since(now.saturating_sub(age));
+        let (low_behind, low_late) = if normal_behind > cursor.next(Level::Normal) {
+            (low.end(), low.end())
+        } else if normal_late > cursor.next(Level::Normal) {
+            (low.fitting(self.bounds.rest_bytes - normal_bytes), low.end())
+        } else {
+            (low.fitting(self.bounds.rest_bytes - normal_bytes), low.since(now.saturating_sub(age / 2)))
+        };
+
+        for (level, behind, late) in
+            [(Level::Low, low_behind, low_late), (Level::Normal, normal_behind, normal_late)]
+        {
+            for (until, cause) in [(behind, Cause::Behind), (late, Cause::Late)] {
+                let positions = cursor.next(level)..until;
+                if !positions.is_empty() {
+                    cursor.advance(level, until);
+                    shed.dropped.push(Dropped { level, positions, cause });
+                }
+            }
+        }
+        shed
+    }
+
+    fn is_high_lost(&self, cursor: &Cursor) -> bool {
+        let (lane, next) = (self.lane(Level::High), cursor.next(Level::High));
+        // One frame always fits: otherwise a frame above the bound would close the connection again and again.
+        let is_over = lane.bytes_from(next) > self.bounds.high_bytes && next + 1 < lane.end();
+        is_over || lane.has_forgotten(next)
+    }
+}
