@@ -7,6 +7,9 @@ use hdrhistogram::Histogram;
 /// Longer ones are counted as this long.
 const LONGEST: Duration = Duration::from_secs(600);
 
+/// Points of a curve for each halving of what is left above.
+const CURVE_STEPS: u32 = 8;
+
 /// Three significant digits from a microsecond to ten minutes.
 #[derive(Debug)]
 pub(crate) struct Latencies {
@@ -41,6 +44,12 @@ impl Latencies {
             max: Duration::from_micros(self.microseconds.max()),
         }
     }
+
+    /// For plots: shares of all latencies, from 0 to 1 and denser towards 1, with the ms that they do not exceed.
+    pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
+        let steps = self.microseconds.iter_quantiles(CURVE_STEPS);
+        steps.map(|step| (step.quantile_iterated_to(), step.value_iterated_to() as f64 / 1000.0)).collect()
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +83,22 @@ mod tests {
         let summary = latencies.summary();
         assert!(close(summary.p99, Duration::from_millis(1)), "{summary:?}");
         assert!(close(summary.max, Duration::from_secs(9)), "{summary:?}");
+    }
+
+    #[test]
+    fn a_curve_rises_to_the_slowest() {
+        let mut latencies = Latencies::new();
+        for milliseconds in 1..=1000 {
+            latencies.record(Duration::from_millis(milliseconds));
+        }
+        let curve = latencies.curve();
+        assert!(curve.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1), "{curve:?}");
+        assert!(
+            curve.iter().any(|&(share, ms)| (0.49..0.51).contains(&share) && (480.0..520.0).contains(&ms))
+        );
+        let last = curve.last().unwrap();
+        assert!((last.0, last.1 > 990.0) == (1.0, true), "{last:?}");
+        assert!(Latencies::new().curve().len() <= 1);
     }
 
     #[test]

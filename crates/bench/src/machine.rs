@@ -1,11 +1,90 @@
-//! What the kernel says: a process's memory and CPU time, TCP memory, the file system of a folder.
+//! What the kernel says: the machine itself, a process's memory, files and CPU time, TCP memory, file systems.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fmt::{self, Display},
+    fs,
+    path::Path,
+    thread,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
 
 /// Clock ticks per second in `/proc/PID/stat`; Linux fixes it for all programs.
 const TICKS: u32 = 100;
+
+/// Where a run was made. Figures of two machines do not compare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    /// That this process may use.
+    pub(crate) cores: usize,
+    pub(crate) model: String,
+    pub(crate) memory_bytes: u64,
+    pub(crate) kernel: String,
+}
+
+/// With what a run was made, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tool {
+    pub(crate) version: String,
+    /// Of the repository when the tool was built; `make` tells it to the compiler.
+    pub(crate) commit: Option<String>,
+    /// RFC 3339.
+    pub(crate) time: String,
+}
+
+impl Machine {
+    /// What cannot be found out is said to be unknown: a run is worth having even so.
+    pub(crate) fn this() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self {
+            cores: thread::available_parallelism().map_or(0, usize::from),
+            model: model(&read("/proc/cpuinfo")).unwrap_or("unknown").to_owned(),
+            memory_bytes: kilobytes(&read("/proc/meminfo"), "MemTotal:").unwrap_or_default(),
+            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+        }
+    }
+}
+
+impl Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cores, model, memory_bytes, kernel } = self;
+        let memory = *memory_bytes as f64 / 1_073_741_824.0;
+        write!(f, "{cores} × {model}, {memory:.0} GiB, Linux {kernel}")
+    }
+}
+
+impl Tool {
+    pub(crate) fn this() -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("GRANDSTAND_COMMIT").filter(|commit| !commit.is_empty()).map(str::to_owned),
+            time: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        }
+    }
+}
+
+impl Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let commit = self.commit.as_deref().unwrap_or("commit unknown");
+        write!(f, "{}, {commit}, {}", self.version, self.time)
+    }
+}
+
+/// Open files of a process.
+pub(crate) fn files(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/fd");
+    let open = fs::read_dir(&path).with_context(|| format!("failed to read {path}"))?;
+    Ok(u64::try_from(open.count())?)
+}
+
+/// The most memory a process ever had resident, in bytes.
+pub(crate) fn resident_peak(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
+    kilobytes(&status, "VmHWM:").context("no VmHWM: the process has ended")
+}
 
 /// Resident memory of a process, in bytes.
 pub(crate) fn resident(pid: u32) -> Result<u64> {
@@ -34,6 +113,12 @@ pub(crate) fn file_system(folder: &Path) -> Result<String> {
     let folder = folder.canonicalize().with_context(|| format!("failed to find {}", folder.display()))?;
     let mounts = fs::read_to_string("/proc/self/mountinfo").context("failed to read /proc/self/mountinfo")?;
     mount_type(&mounts, &folder).context("a /proc mountinfo of another shape")
+}
+
+/// The first processor's name.
+fn model(cpuinfo: &str) -> Option<&str> {
+    let line = cpuinfo.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim())
 }
 
 /// A size such as `VmRSS:   1234 kB`, in bytes.
@@ -108,8 +193,24 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_memory_and_time() {
+    fn the_processor_is_named() {
+        let cpuinfo = "processor\t: 0\nmodel name\t: Xeon @ 2.10GHz\n\nprocessor\t: 1\nmodel name\t: other\n";
+        assert_eq!(model(cpuinfo), Some("Xeon @ 2.10GHz"));
+        assert_eq!(model("BogoMIPS : 50\n"), None);
+    }
+
+    #[test]
+    fn this_machine_says_what_it_is() {
+        let machine = Machine::this();
+        assert!(machine.cores > 0 && machine.memory_bytes > 1 << 28, "{machine:?}");
+        assert!(machine.to_string().contains(&format!("Linux {}", machine.kernel)), "{machine}");
+    }
+
+    #[test]
+    fn this_process_has_memory_files_and_time() {
         let own = std::process::id();
+        assert!(resident_peak(own).unwrap() >= resident(own).unwrap());
+        assert!(files(own).unwrap() >= 3);
         assert!(resident(own).unwrap() > 100_000);
         while cpu(own).unwrap() == Duration::ZERO {
             std::hint::black_box(0);
