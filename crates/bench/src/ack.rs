@@ -17,12 +17,13 @@ use tokio::{
 };
 
 use crate::{
+    endpoint::Endpoint,
     latency::Latencies,
     machine,
     options::{AckOptions, PER_ADDRESS},
     pace::Pace,
     report::{Report, per_second},
-    socket::{Endpoint, Socket, source},
+    socket::{Socket, source},
     target::Target,
 };
 

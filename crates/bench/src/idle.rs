@@ -9,10 +9,11 @@ use indicatif::ProgressBar;
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
+    endpoint::Endpoint,
     machine,
     options::IdleOptions,
     report::Report,
-    socket::{Endpoint, Socket, source},
+    socket::{Socket, source},
     target::Target,
 };
 

@@ -4,6 +4,8 @@
 //! server or the load was the limit.
 
 mod ack;
+mod affinity;
+mod endpoint;
 mod idle;
 mod latency;
 mod machine;
@@ -13,6 +15,8 @@ pub mod report;
 mod served;
 mod socket;
 mod target;
+mod tls;
+mod transport;
 
 use options::{Options, Workload};
 use report::Report;

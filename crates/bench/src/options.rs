@@ -25,7 +25,7 @@ pub struct Options {
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("server").args(["url", "serve"]).required(true)))]
 pub struct TargetOptions {
-    /// The server's WebSocket URL, as it prints it: ws://host:port/
+    /// The server's WebSocket URL, as it prints it: ws://host:port/ or wss://host:port/
     #[arg(long, requires = "app_id")]
     pub url: Option<String>,
     /// An app of that server
@@ -40,6 +40,12 @@ pub struct TargetOptions {
     /// Where that server's data folder is made; its disk is part of what is measured
     #[arg(long, value_name = "DIR", requires = "serve")]
     pub data: Option<PathBuf>,
+    /// Give that server a certificate of the tool's own, and connect through TLS
+    #[arg(long, requires = "serve")]
+    pub tls: bool,
+    /// That server runs on the machine's first core, the load on the others
+    #[arg(long, requires = "serve")]
+    pub pin: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -14,6 +14,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::tls::{self, Trust};
+
 pub(crate) const APP: &str = "grandstand-bench";
 
 /// How long a start may take.
@@ -26,16 +28,24 @@ pub(crate) struct Served {
     data: TempDir,
     pub(crate) url: String,
     pub(crate) pid: u32,
+    /// With TLS.
+    pub(crate) trust: Option<Trust>,
 }
 
 impl Served {
-    pub(crate) async fn start(program: &Path, parent: Option<&PathBuf>) -> Result<Self> {
+    /// With `tls`, the server gets a certificate that the tool makes and trusts.
+    pub(crate) async fn start(program: &Path, parent: Option<&PathBuf>, tls: bool) -> Result<Self> {
         let data = match parent {
             Some(parent) => tempfile::tempdir_in(parent),
             None => tempfile::tempdir(),
         }
         .context("failed to make a data folder")?;
+        let issued = tls.then(|| tls::issue(data.path())).transpose()?;
+        let files = issued
+            .iter()
+            .flat_map(|issued| [("CERTIFICATE", &issued.certificate), ("PRIVATE_KEY", &issued.private_key)]);
         let mut child = Command::new(program)
+            .envs(files.map(|(key, file)| (format!("GRANDSTAND_TLS__{key}"), file)))
             .args(["serve", "--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"])
             .args(["--app", &format!("{APP}:bench-key:bench-master-key"), "--client-limits", "off"])
             .args(["--log", "warn", "--data"])
@@ -49,7 +59,8 @@ impl Served {
         let mut lines = BufReader::new(stdout).lines();
         let url =
             timeout(START, websocket(&mut lines)).await.context("the server does not become ready")??;
-        Ok(Self { child, _stdout: lines, data, url, pid })
+        let trust = issued.map(|issued| issued.trust);
+        Ok(Self { child, _stdout: lines, data, url, pid, trust })
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -92,9 +103,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_no_server_is_reported() {
-        let Err(error) = Served::start(Path::new("/bin/true"), None).await else { panic!("started") };
+        let Err(error) = Served::start(Path::new("/bin/true"), None, false).await else { panic!("started") };
         assert!(error.to_string().contains("without becoming ready"), "{error:#}");
-        let Err(error) = Served::start(Path::new("/does/not/exist"), None).await else { panic!("started") };
+        let Err(error) = Served::start(Path::new("/does/not/exist"), None, false).await else {
+            panic!("started")
+        };
         assert!(error.to_string().contains("failed to start /does/not/exist"), "{error:#}");
     }
 }

@@ -2,20 +2,21 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use grandstand_protocol::{Command, Downlink, Event, Format, Open, Request};
-use tokio::{
-    net::{TcpSocket, TcpStream},
-    time::timeout,
-};
+use tokio::{net::TcpSocket, time::timeout};
+use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{ClientRequestBuilder, Message, protocol::WebSocketConfig},
 };
+
+use crate::{endpoint::Endpoint, transport::Transport};
 
 /// Tungstenite allocates it for each connection at once; its default would be 128 KiB.
 const READ_BUFFER: usize = 4096;
@@ -26,36 +27,37 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Bit 7 of the capabilities: `peerId` may be left out, so that the server can share frames.
 const CONFIG: i64 = 0x80;
 
-/// Where connections go.
-#[derive(Debug, Clone)]
-pub(crate) struct Endpoint {
-    pub(crate) address: SocketAddr,
-    pub(crate) uri: http::Uri,
-    pub(crate) app: String,
+/// How a connection is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Dial {
+    /// From any address if none.
+    pub(crate) from: Option<IpAddr>,
+    /// `SO_RCVBUF`; the kernel's choice if none.
+    pub(crate) receive_buffer: Option<u32>,
 }
 
 pub(crate) struct Socket {
-    stream: WebSocketStream<TcpStream>,
+    stream: WebSocketStream<Transport>,
     serial: i32,
 }
 
 impl Socket {
     /// Connects from `from` (any address if none) and opens a session.
     pub(crate) async fn open(endpoint: &Endpoint, from: Option<IpAddr>, client: &str) -> Result<Self> {
-        timeout(PATIENCE, Self::attempt(endpoint, from, client))
+        Self::dial(endpoint, Dial { from, ..Dial::default() }, client).await
+    }
+
+    /// Connects and opens a session.
+    pub(crate) async fn dial(endpoint: &Endpoint, dial: Dial, client: &str) -> Result<Self> {
+        timeout(PATIENCE, Self::attempt(endpoint, dial, client))
             .await
             .context("the server did not answer")?
             .with_context(|| format!("failed to open a session for {client}"))
     }
 
-    async fn attempt(endpoint: &Endpoint, from: Option<IpAddr>, client: &str) -> Result<Self> {
-        let socket = if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        if let Some(from) = from {
-            socket.bind(SocketAddr::new(from, 0)).with_context(|| format!("failed to bind {from}"))?;
-        }
-        let stream = socket.connect(endpoint.address).await.context("failed to connect")?;
-        stream.set_nodelay(true)?;
-        let request = ClientRequestBuilder::new(endpoint.uri.clone()).with_sub_protocol("lc.protobuf2.3");
+    async fn attempt(endpoint: &Endpoint, dial: Dial, client: &str) -> Result<Self> {
+        let stream = connect(endpoint, dial).await?;
+        let request = ClientRequestBuilder::new(endpoint.uri()?).with_sub_protocol("lc.protobuf2.3");
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(READ_BUFFER);
         let (stream, _) = client_async_with_config(request, stream, Some(config)).await?;
         let mut socket = Self { stream, serial: 0 };
@@ -120,10 +122,32 @@ impl Socket {
         }
     }
 
+    /// The connection under the WebSocket. Bytes that came and were not asked for are lost: take it while the
+    /// server has nothing to say.
+    pub(crate) fn into_transport(self) -> Transport {
+        self.stream.into_inner()
+    }
+
     /// The next event if it is here already.
     pub(crate) fn ready(&mut self) -> Option<Result<Downlink>> {
         self.next().now_or_never()
     }
+}
+
+async fn connect(endpoint: &Endpoint, dial: Dial) -> Result<Transport> {
+    let socket = if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    if let Some(bytes) = dial.receive_buffer {
+        socket.set_recv_buffer_size(bytes)?;
+    }
+    if let Some(from) = dial.from {
+        socket.bind(SocketAddr::new(from, 0)).with_context(|| format!("failed to bind {from}"))?;
+    }
+    let stream = socket.connect(endpoint.address).await.context("failed to connect")?;
+    stream.set_nodelay(true)?;
+    let Some(tls) = endpoint.tls()? else { return Ok(Transport::Plain(stream)) };
+    let connector = TlsConnector::from(Arc::clone(&tls.config));
+    let stream = connector.connect(tls.name.clone(), stream).await.context("failed to agree on TLS")?;
+    Ok(Transport::Tls(Box::new(stream)))
 }
 
 /// Source addresses on loopback: 127.0.0.2, 127.0.0.3 … with `per_address` sockets each. The server limits sockets
