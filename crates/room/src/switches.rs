@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::budget::RoomLimits;
+
 /// Who may do something in a room.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,6 +95,12 @@ pub struct Switches {
     pub recall: bool,
     /// Whether the per-client rates hold.
     pub client_limits: bool,
+    /// Whether HIGH messages are confirmed, and the missed ones delivered at a return.
+    pub high_replay: bool,
+    /// Deliveries of messages on one node; `None` means all.
+    pub max_deliveries_per_second: Option<u32>,
+    /// What each room shows.
+    pub room_limits: RoomLimits,
 }
 
 impl Default for Switches {
@@ -108,6 +116,9 @@ impl Default for Switches {
             edit: true,
             recall: true,
             client_limits: true,
+            high_replay: true,
+            max_deliveries_per_second: None,
+            room_limits: RoomLimits::default(),
         }
     }
 }

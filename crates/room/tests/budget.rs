@@ -25,7 +25,11 @@ fn a_seconds_worth_at_once_then_a_steady_flow() {
         assert_eq!(burst(&mut budget, Level::Normal, start + ms(9)), 0);
         assert_eq!(burst(&mut budget, Level::Normal, start + ms(10)), 1);
         assert_eq!(burst(&mut budget, Level::Normal, start + ms(510)), 50);
-        assert_eq!(burst(&mut budget, Level::Normal, start + ms(10_000)), 100, "no more than a second's worth");
+        assert_eq!(
+            burst(&mut budget, Level::Normal, start + ms(10_000)),
+            100,
+            "no more than a second's worth"
+        );
     }
 }
 
@@ -51,8 +55,7 @@ fn high_always_passes_and_the_others_pay_for_a_second_of_it_at_most() {
 fn a_room_with_more_members_than_the_budget_is_shown_something_too() {
     for (level, wait) in [(Level::Normal, 5_000), (Level::Low, 5_000)] {
         let mut budget = DeliveryBudget::default();
-        let shown: Vec<u64> =
-            (0..20_000).filter(|now| budget.take(level, 5_000, 1_000, ms(*now))).collect();
+        let shown: Vec<u64> = (0..20_000).filter(|now| budget.take(level, 5_000, 1_000, ms(*now))).collect();
         assert_eq!(shown, [0, wait, 2 * wait, 3 * wait], "{level:?}");
     }
 }

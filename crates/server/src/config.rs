@@ -32,6 +32,7 @@ pub struct Config {
     pub log: String,
     pub tls: Option<Tls>,
     pub limits: Limits,
+    pub fanout: Fanout,
     /// Rates of each client; `None` when they do not hold.
     pub client_limits: Option<RateLimits>,
     pub retention: Retention,
@@ -61,6 +62,12 @@ pub struct Limits {
     /// Sockets without a session, the oldest of which go first (4108).
     pub sessionless_sockets_per_address: usize,
     pub sessionless_sockets: usize,
+    /// Sockets accepted in a second; more wait in the kernel's queue.
+    pub handshakes_per_second: u32,
+    /// More are refused (503).
+    pub handshakes_per_second_per_address: u32,
+    /// Logins under way at one time; more wait.
+    pub opens_at_once: usize,
     /// From accept to the end of the request head, and for each later request of the connection.
     pub upgrade_timeout: Duration,
     pub tls_timeout: Duration,
@@ -84,6 +91,8 @@ pub struct Limits {
     pub high_backlog: usize,
     /// Bytes of NORMAL and LOW messages that may wait for one connection; of more, LOW is left out first.
     pub backlog: usize,
+    /// NORMAL that has waited longer for one connection is left out; LOW at half of it.
+    pub backlog_age: Duration,
     /// Bytes of a room's attributes.
     pub room_attributes: usize,
     /// How long a will waits for its session to return.
@@ -91,8 +100,18 @@ pub struct Limits {
     pub wills_per_session: u32,
     /// How long a dropped client finds its room again.
     pub resume: Duration,
+    /// HIGH messages that a returning client gets at most, the newest ones.
+    pub replay: u32,
     /// How long a stopping server waits for its connections.
     pub drain: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fanout {
+    /// The longest that a write waits for company in a busy room.
+    pub pace: Duration,
+    /// When writes come later than this, messages are thinned.
+    pub lag: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,7 +7,12 @@ use grandstand::{
     apps::App,
     config::{Config, Flags, Sources},
 };
-use grandstand_room::switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate};
+use grandstand_protocol::Level;
+use grandstand_room::{
+    budget::RoomLimits,
+    levels::{LevelRule, Via},
+    switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate},
+};
 
 const FILES: usize = 20_000;
 
@@ -40,6 +45,14 @@ fn nothing_has_to_be_configured() {
     assert_eq!(config.limits.sessionless_sockets, FILES / 4);
     assert_eq!(config.limits.read_timeout, Duration::from_secs(400));
     assert_eq!(config.limits.frame, 64 * 1024);
+    assert_eq!(config.limits.backlog_age, Duration::from_secs(30));
+    assert_eq!((config.limits.replay, config.limits.opens_at_once), (1_000, 256));
+    assert_eq!(config.limits.handshakes_per_second, 4_000);
+    assert_eq!(config.limits.handshakes_per_second_per_address, 1_000);
+    assert_eq!(
+        (config.fanout.pace, config.fanout.lag),
+        (Duration::from_millis(20), Duration::from_millis(150))
+    );
     assert_eq!(config.client_limits.unwrap().send, 60);
     assert_eq!(config.retention.messages, Duration::from_secs(180 * 86_400));
     assert!(config.tls.is_none() && config.public_url.is_none() && config.apps.is_empty());
@@ -66,8 +79,9 @@ fn durations_and_sizes_are_written_as_people_write_them() {
 fn every_switch_of_an_app_arrives() {
     let text = app("name = \"The App\"\ndemo = true\nsend = \"members\"\nhistory = \"members\"\n\
         rejoin = \"resume-only\"\none_room_per = \"session\"\ncount = \"sessions\"\nroom_update = \"back-end\"\n\
-        own_sessions = \"exclude\"\nedit = false\nrecall = false\nclient_limits = false\n\
-        allowed_origins = [\"https://Chat.Example.com/\"]");
+        own_sessions = \"exclude\"\nedit = false\nrecall = false\nclient_limits = false\nhigh_replay = false\n\
+        max_deliveries_per_second = 160_000\nallowed_origins = [\"https://Chat.Example.com/\"]\n\
+        [apps.room_limits]\nlow = 20");
     let config = from_text(&text).unwrap();
     let app = &config.apps[0];
     assert_eq!(app.id.as_str(), "the-app-id");
@@ -78,10 +92,40 @@ fn every_switch_of_an_app_arrives() {
     assert_eq!((app.switches.count, app.switches.room_update), (Counted::Sessions, RoomUpdate::BackEnd));
     assert_eq!(app.switches.own_sessions, OwnSessions::Exclude);
     assert!(!app.switches.edit && !app.switches.recall && !app.switches.client_limits);
+    assert!(!app.switches.high_replay);
+    assert_eq!(app.switches.max_deliveries_per_second, Some(160_000));
+    assert_eq!(app.switches.room_limits, RoomLimits { normal: None, low: Some(20) });
     assert!(
         app.allows_origin(Some("https://chat.example.com"))
             && !app.allows_origin(Some("https://example.com"))
     );
+}
+
+#[test]
+fn level_rules_arrive_in_their_order() {
+    let text = app("[[apps.levels]]\nlctype = 7\nlevel = \"high\"\n\
+        [[apps.levels]]\nsender = \"admin-*\"\nlevel = \"normal\"\noverride = true\n\
+        [[apps.levels]]\nvia = \"rest\"\nlctype = -3\nlevel = \"low\"");
+    let rule = |level| LevelRule { lctype: None, sender: None, via: None, level, overrides: false };
+    let expected = [
+        LevelRule { lctype: Some(7), ..rule(Level::High) },
+        LevelRule { sender: Some("admin-*".parse().unwrap()), overrides: true, ..rule(Level::Normal) },
+        LevelRule { lctype: Some(-3), via: Some(Via::Rest), ..rule(Level::Low) },
+    ];
+    assert_eq!(from_text(&text).unwrap().apps[0].levels, expected);
+
+    let environment = [
+        ("GRANDSTAND_APPS__0__LEVELS__0__LEVEL", "low"),
+        ("GRANDSTAND_APPS__0__LEVELS__3__LEVEL", "high"),
+        ("GRANDSTAND_APPS__0__LEVELS__3__VIA", "client"),
+        ("GRANDSTAND_APPS__0__ROOM_LIMITS__NORMAL", "50"),
+        ("GRANDSTAND_FANOUT__PACE", "5ms"),
+    ];
+    let config = load(&text, &environment, Flags::default()).unwrap();
+    let levels: Vec<_> = config.apps[0].levels.iter().map(|rule| rule.level).collect();
+    assert_eq!(levels, [Level::Low, Level::Normal, Level::Low, Level::High]);
+    assert_eq!(config.apps[0].switches.room_limits.normal, Some(50));
+    assert_eq!(config.fanout.pace, Duration::from_millis(5));
 }
 
 #[test]
@@ -142,6 +186,13 @@ fn mistakes_name_the_key_and_its_place() {
         ("[tls]\ncertificate = \"a\"\n", &["grandstand.toml:1:", "private_key"]),
         ("[[apps]]\nid = 7\n", &["grandstand.toml:2:6:", "id = 7"]),
         ("[[apps]]\nsend = \"everyone\"\n", &["grandstand.toml:2:8:", "everyone", "`anyone`"]),
+        ("[[apps]]\n[[apps.levels]]\nlctype = 7\n", &["grandstand.toml:2:1:", "missing field `level`"]),
+        ("[[apps]]\n[[apps.levels]]\nlevel = \"highest\"\n", &["grandstand.toml:3:9:", "highest", "`high`"]),
+        ("[[apps]]\n[[apps.levels]]\nvia = \"push\"\n", &["grandstand.toml:3:7:", "push", "`rest`"]),
+        ("[[apps]]\n[[apps.levels]]\nlctype = 5000000000\n", &["grandstand.toml:3:10:", "5000000000"]),
+        ("[[apps]]\n[[apps.levels]]\nroom = \"r\"\n", &["grandstand.toml:3:1: unknown key `room`"]),
+        ("[[apps]]\n[apps.room_limits]\nhigh = 1\n", &["grandstand.toml:3:1: unknown key `high`"]),
+        ("[fanout]\npacing = \"1ms\"\n", &["grandstand.toml:2:1: unknown key `pacing`", "`lag`"]),
         ("[server\n", &["grandstand.toml:1:8"]),
     ] {
         let error = from_text(text).unwrap_err();
@@ -166,6 +217,22 @@ fn values_that_make_no_sense_are_refused_in_words() {
         ("[limits]\nframe = 1000", "limits.message (5120) is larger than limits.frame (1000)"),
         ("[limits]\nfragments = 0", "limits.fragments is 0"),
         ("[limits]\nupgrade_timeout = \"0s\"", "limits.upgrade_timeout is 0"),
+        ("[limits]\nhandshakes_per_second = 0", "limits.handshakes_per_second is 0"),
+        ("[limits]\nopens_at_once = 0", "limits.opens_at_once is 0"),
+        ("[limits]\nbacklog_age = \"0s\"", "limits.backlog_age is 0"),
+        ("[limits]\nreplay = 0", "limits.replay is 0; to deliver nothing again, high_replay = false"),
+        ("[fanout]\nlag = \"0s\"", "fanout.lag is 0"),
+        ("[fanout]\npace = \"80ms\"", "fanout.lag (150ms) is less than twice fanout.pace (80ms)"),
+        (app("max_deliveries_per_second = 0").as_str(), "max_deliveries_per_second is 0"),
+        (app("[apps.room_limits]\nnormal = 0").as_str(), "room_limits.normal is 0"),
+        (
+            app("[[apps.levels]]\nlevel = \"high\"").as_str(),
+            "app 1 (\"the-app-id\"): level rule 1: it has no condition",
+        ),
+        (
+            app("[[apps.levels]]\nsender = \"*-bot\"\nlevel = \"low\"").as_str(),
+            "level rule 1: sender \"*-bot\": `*` may stand only at the end",
+        ),
         ("[client_limits]\nsend = 0", "client_limits.send is 0"),
         ("[retention]\nmessages = \"10m\"", "retention.messages is shorter than limits.resume"),
         (two.as_str(), "app 2 (\"the-app-id\"): another app has this id"),

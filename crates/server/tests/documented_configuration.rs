@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use grandstand::config::Config;
+use grandstand_room::budget::RoomLimits;
 
 fn example() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/grandstand.toml");
@@ -29,6 +30,10 @@ fn what_is_commented_out_is_accepted() {
     let config = Config::from_toml(&uncommented).unwrap();
     assert_eq!(config.limits.connections, 500);
     assert_eq!(config.limits.sessionless_sockets, 5000);
+    let app = &config.apps[0];
+    assert_eq!(app.switches.max_deliveries_per_second, Some(160_000));
+    assert_eq!(app.switches.room_limits, RoomLimits { normal: Some(50), low: Some(20) });
+    assert_eq!(app.levels.iter().map(|rule| rule.overrides).collect::<Vec<_>>(), [false, true]);
     assert_eq!(config.public_url.unwrap().authority, "chat.example.com");
     assert_eq!(config.tls.unwrap().private_key, Path::new("key.pem"));
 }

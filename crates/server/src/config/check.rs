@@ -1,13 +1,15 @@
 //! From the configuration as written to the one as used: checks of values and of what does not fit together.
 
-use std::{collections::HashSet, time::Duration};
+mod apps;
 
-use grandstand_room::{rates::RateLimits, switches::Switches};
+use std::time::Duration;
+
+use grandstand_room::rates::RateLimits;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::apps::{App, Secret};
+use crate::apps::App;
 
-use super::{Config, ConfigError, Flags, Limits, Retention, Tls, written};
+use super::{Config, ConfigError, Fanout, Flags, Limits, Retention, Tls, written};
 
 /// Files that the server needs beside its connections: store, listeners, log, a few sockets on their way out.
 const FILES_BESIDE_CONNECTIONS: usize = 256;
@@ -23,7 +25,9 @@ pub(super) fn into_config(
         text.parse().map_err(|problem| problems.push(format!("server.public_url: {problem}"))).ok()
     });
     let client_limits = client_limits(&written.client_limits, flags.client_limits, &mut problems);
-    let mut apps: Vec<App> = written.apps.into_iter().map(app).collect();
+    let written_apps = written.apps.into_iter().enumerate();
+    let mut apps: Vec<App> =
+        written_apps.map(|(index, app)| apps::into_app(app, index, &mut problems)).collect();
     apps.extend(flags.apps.iter().cloned());
 
     let config = Config {
@@ -36,14 +40,16 @@ pub(super) fn into_config(
         log: flags.log.clone().unwrap_or(server.log),
         tls: written.tls.map(|tls| Tls { certificate: tls.certificate, private_key: tls.private_key }),
         limits: limits(&written.limits, file_limit),
+        fanout: Fanout { pace: written.fanout.pace.0, lag: written.fanout.lag.0 },
         client_limits,
         retention: Retention { messages: written.retention.messages.0, rooms: written.retention.rooms.0 },
         apps,
     };
     check_server(&config, &mut problems);
     check_limits(&config.limits, file_limit, &mut problems);
+    check_fanout(config.fanout, &mut problems);
     check_retention(&config, &mut problems);
-    check_apps(&config.apps, &mut problems);
+    apps::check(&config.apps, &mut problems);
     if problems.is_empty() { Ok(config) } else { Err(ConfigError::Refused(problems)) }
 }
 
@@ -55,6 +61,9 @@ fn limits(written: &written::Limits, file_limit: usize) -> Limits {
         sockets_per_address: written.sockets_per_address,
         sessionless_sockets_per_address: written.sessionless_sockets_per_address,
         sessionless_sockets: written.sessionless_sockets.unwrap_or(file_limit / 4),
+        handshakes_per_second: written.handshakes_per_second,
+        handshakes_per_second_per_address: written.handshakes_per_second_per_address,
+        opens_at_once: written.opens_at_once,
         upgrade_timeout: written.upgrade_timeout.0,
         tls_timeout: written.tls_timeout.0,
         request_head: written.request_head.0,
@@ -67,10 +76,12 @@ fn limits(written: &written::Limits, file_limit: usize) -> Limits {
         message: written.message.0,
         high_backlog: written.high_backlog.0,
         backlog: written.backlog.0,
+        backlog_age: written.backlog_age.0,
         room_attributes: written.room_attributes.0,
         will_grace: written.will_grace.0,
         wills_per_session: written.wills_per_session,
         resume: written.resume.0,
+        replay: written.replay,
         drain: written.drain.0,
     }
 }
@@ -92,33 +103,6 @@ fn client_limits(
         history: written.history,
         other: written.other,
     })
-}
-
-fn app(written: written::App) -> App {
-    App {
-        id: written.id.into(),
-        key: Secret::new(written.key),
-        master_key: Secret::new(written.master_key),
-        name: written.name,
-        demo: written.demo,
-        switches: Switches {
-            send: written.send,
-            history: written.history,
-            rejoin: written.rejoin,
-            one_room_per: written.one_room_per,
-            count: written.count,
-            room_update: written.room_update,
-            own_sessions: written.own_sessions,
-            edit: written.edit,
-            recall: written.recall,
-            client_limits: written.client_limits,
-        },
-        allowed_origins: written
-            .allowed_origins
-            .iter()
-            .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
-            .collect(),
-    }
 }
 
 fn check_server(config: &Config, problems: &mut Vec<String>) {
@@ -170,6 +154,9 @@ fn check_limits(limits: &Limits, file_limit: usize, problems: &mut Vec<String>) 
         ("sockets_per_address", limits.sockets_per_address),
         ("sessionless_sockets_per_address", limits.sessionless_sockets_per_address),
         ("sessionless_sockets", limits.sessionless_sockets),
+        ("handshakes_per_second", limits.handshakes_per_second as usize),
+        ("handshakes_per_second_per_address", limits.handshakes_per_second_per_address as usize),
+        ("opens_at_once", limits.opens_at_once),
         ("request_head", limits.request_head),
         ("request_headers", limits.request_headers),
         ("frame", limits.frame),
@@ -180,6 +167,14 @@ fn check_limits(limits: &Limits, file_limit: usize, problems: &mut Vec<String>) 
         if value == 0 {
             problems.push(format!("limits.{key} is 0: the server could serve nobody"));
         }
+    }
+    if limits.replay == 0 {
+        problems
+            .push("limits.replay is 0; to deliver nothing again, high_replay = false in each app".to_owned());
+    }
+    if limits.backlog_age < Duration::from_millis(1) {
+        problems
+            .push("limits.backlog_age is 0: whoever is behind for a moment would lose messages".to_owned());
     }
     for (key, value) in [
         ("upgrade_timeout", limits.upgrade_timeout),
@@ -194,6 +189,17 @@ fn check_limits(limits: &Limits, file_limit: usize, problems: &mut Vec<String>) 
     }
 }
 
+fn check_fanout(fanout: Fanout, problems: &mut Vec<String>) {
+    if fanout.lag < Duration::from_millis(1) {
+        problems.push("fanout.lag is 0: every write comes later, and only HIGH would be shown".to_owned());
+    } else if fanout.lag < fanout.pace * 2 {
+        problems.push(format!(
+            "fanout.lag ({:?}) is less than twice fanout.pace ({:?}): writes that wait for company would count as late",
+            fanout.lag, fanout.pace
+        ));
+    }
+}
+
 fn check_retention(config: &Config, problems: &mut Vec<String>) {
     let Retention { messages, rooms } = config.retention;
     for (key, value) in [("messages", messages), ("rooms", rooms)] {
@@ -202,42 +208,5 @@ fn check_retention(config: &Config, problems: &mut Vec<String>) {
                 "retention.{key} is shorter than limits.resume: who returns would find nothing left"
             ));
         }
-    }
-}
-
-fn check_apps(apps: &[App], problems: &mut Vec<String>) {
-    let mut seen = HashSet::new();
-    for (index, app) in apps.iter().enumerate() {
-        let named = format!("app {} ({:?})", index + 1, app.id.as_str());
-        for (key, value) in
-            [("id", app.id.as_str()), ("key", app.key.reveal()), ("master_key", app.master_key.reveal())]
-        {
-            if value.is_empty() {
-                problems.push(format!("{named} has no {key}"));
-            } else if value.contains([',', ':']) || value.chars().any(|c| c.is_whitespace() || c.is_control())
-            {
-                // They travel in headers such as `X-LC-Key: KEY,master`.
-                problems.push(format!("{named}: {key} must not contain spaces, commas or colons"));
-            }
-        }
-        if app.key == app.master_key && !app.key.reveal().is_empty() {
-            problems.push(format!(
-                "{named}: key and master_key are the same, so every client would be an administrator"
-            ));
-        }
-        for origin in &app.allowed_origins {
-            if !origin.starts_with("http://") && !origin.starts_with("https://") {
-                problems.push(format!(
-                    "{named}: allowed_origins: {origin:?} is no origin such as https://chat.example.com"
-                ));
-            }
-        }
-        if !seen.insert(&app.id) {
-            problems.push(format!("{named}: another app has this id"));
-        }
-    }
-    let demos: Vec<_> = apps.iter().filter(|app| app.demo).map(|app| app.id.as_str()).collect();
-    if demos.len() > 1 {
-        problems.push(format!("demo is on for {}: /demo shows a room of one app", demos.join(" and ")));
     }
 }

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use super::{ConfigError, Written};
 
 const PREFIX: &str = "GRANDSTAND_";
-const SECTIONS: [&str; 6] = ["SERVER", "TLS", "LIMITS", "CLIENT_LIMITS", "RETENTION", "APPS"];
+const SECTIONS: [&str; 7] = ["SERVER", "TLS", "LIMITS", "FANOUT", "CLIENT_LIMITS", "RETENTION", "APPS"];
 
 /// Parses the file, then puts each variable over it, in the order of their names.
 ///

@@ -3,7 +3,10 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use grandstand_protocol::limits as protocol;
-use grandstand_room::switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate};
+use grandstand_room::{
+    levels::Via,
+    switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate},
+};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -17,6 +20,7 @@ pub(super) struct Written {
     pub(super) server: Server,
     pub(super) tls: Option<Tls>,
     pub(super) limits: Limits,
+    pub(super) fanout: Fanout,
     pub(super) client_limits: ClientLimits,
     pub(super) retention: Retention,
     pub(super) apps: Vec<App>,
@@ -65,6 +69,9 @@ pub(super) struct Limits {
     pub(super) sessionless_sockets_per_address: usize,
     /// A quarter of the file limit when absent.
     pub(super) sessionless_sockets: Option<usize>,
+    pub(super) handshakes_per_second: u32,
+    pub(super) handshakes_per_second_per_address: u32,
+    pub(super) opens_at_once: usize,
     pub(super) upgrade_timeout: Period,
     pub(super) tls_timeout: Period,
     pub(super) request_head: Size,
@@ -77,10 +84,12 @@ pub(super) struct Limits {
     pub(super) message: Size,
     pub(super) high_backlog: Size,
     pub(super) backlog: Size,
+    pub(super) backlog_age: Period,
     pub(super) room_attributes: Size,
     pub(super) will_grace: Period,
     pub(super) wills_per_session: u32,
     pub(super) resume: Period,
+    pub(super) replay: u32,
     pub(super) drain: Period,
 }
 
@@ -92,6 +101,9 @@ impl Default for Limits {
             sockets_per_address: 5_000,
             sessionless_sockets_per_address: 5_000,
             sessionless_sockets: None,
+            handshakes_per_second: 4_000,
+            handshakes_per_second_per_address: 1_000,
+            opens_at_once: 256,
             upgrade_timeout: seconds(10),
             tls_timeout: seconds(5),
             request_head: Size(16 * KIB),
@@ -104,12 +116,28 @@ impl Default for Limits {
             message: Size(protocol::MESSAGE_BYTES),
             high_backlog: Size(1024 * KIB),
             backlog: Size(256 * KIB),
+            backlog_age: seconds(30),
             room_attributes: Size(16 * KIB),
             will_grace: seconds(10),
             wills_per_session: 8,
             resume: seconds(30 * 60),
+            replay: 1_000,
             drain: seconds(5),
         }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Fanout {
+    pub(super) pace: Period,
+    pub(super) lag: Period,
+}
+
+impl Default for Fanout {
+    fn default() -> Self {
+        let milliseconds = |n| Period(Duration::from_millis(n));
+        Self { pace: milliseconds(20), lag: milliseconds(150) }
     }
 }
 
@@ -161,7 +189,11 @@ pub(super) struct App {
     pub(super) edit: bool,
     pub(super) recall: bool,
     pub(super) client_limits: bool,
+    pub(super) high_replay: bool,
+    pub(super) max_deliveries_per_second: Option<u32>,
     pub(super) allowed_origins: Vec<String>,
+    pub(super) room_limits: RoomLimits,
+    pub(super) levels: Vec<LevelRule>,
 }
 
 impl Default for App {
@@ -182,7 +214,47 @@ impl Default for App {
             edit: true,
             recall: true,
             client_limits: true,
+            high_replay: true,
+            max_deliveries_per_second: None,
             allowed_origins: Vec::new(),
+            room_limits: RoomLimits::default(),
+            levels: Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct RoomLimits {
+    pub(super) normal: Option<u32>,
+    pub(super) low: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LevelRule {
+    pub(super) lctype: Option<i32>,
+    pub(super) sender: Option<String>,
+    pub(super) via: Option<Via>,
+    pub(super) level: Level,
+    #[serde(rename = "override", default)]
+    pub(super) overrides: bool,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Level {
+    High,
+    Normal,
+    Low,
+}
+
+impl From<Level> for grandstand_protocol::Level {
+    fn from(written: Level) -> Self {
+        match written {
+            Level::High => Self::High,
+            Level::Normal => Self::Normal,
+            Level::Low => Self::Low,
         }
     }
 }
