@@ -34,6 +34,16 @@ impl Level {
             Self::Low => 3,
         }
     }
+
+    /// Its name in configuration and figures: `high`, `normal` or `low`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::High => "high",
+            Self::Normal => "normal",
+            Self::Low => "low",
+        }
+    }
 }
 
 /// The content of a message: opaque to the server but for `_lctype` and `_lctext` of typed texts.

@@ -3,16 +3,21 @@
 use std::sync::Arc;
 
 use grandstand_protocol::{
-    Body, ClientId, Code, Event, Fault, Mentions, MessageId, Push, Request, Send, limits,
+    Body, ClientId, Code, Event, Fault, Level, Mentions, MessageId, Push, Request, Send, limits,
 };
 use grandstand_room::{
     clock::Millis,
     content::lctype,
+    levels::{Origin, Via, ruled},
     switches::{Audience, OwnSessions},
 };
 
-use super::{refusal::Refused, socket::Socket};
+use super::{
+    refusal::Refused,
+    socket::{OpenSession, Socket},
+};
 use crate::{
+    apps::App,
     cluster::{Except, News, RoomNews},
     router::Session,
     store::{Appended, Held, NewMessage, Stamp, Will},
@@ -27,8 +32,9 @@ pub(super) async fn send(
 ) -> Result<(), Fault> {
     let session = Arc::clone(socket.session(at));
     let mentions = mentions(&send.mentions);
-    may_send(socket, &session, send, &mentions)?;
-    let message = message(socket, at, send, mentions);
+    let app = socket.current_app()?;
+    may_send(socket, &app, &session, send, &mentions)?;
+    let message = message(socket, at, &app, send, mentions);
     if send.will {
         return hold(socket, at, request, send, message).await;
     }
@@ -53,10 +59,16 @@ pub(super) async fn send(
     }
 }
 
-fn may_send(socket: &Socket, session: &Session, send: &Send, mentions: &Mentions) -> Result<(), Fault> {
+fn may_send(
+    socket: &Socket,
+    app: &App,
+    session: &Session,
+    send: &Send,
+    mentions: &Mentions,
+) -> Result<(), Fault> {
     let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     within_size(socket, &send.body, mentions, text(&send.push_data) + text(&send.dedupe))?;
-    if socket.switches()?.send == Audience::Members && !session.is_in(&send.room) {
+    if app.switches.send == Audience::Members && !session.is_in(&send.room) {
         let detail = "this app lets only members send; join the room first";
         return Err(Fault::because(Code::InvalidMessagingTarget, detail));
     }
@@ -86,20 +98,34 @@ pub(super) fn within_size(
     Ok(())
 }
 
-fn message(socket: &Socket, at: usize, send: &Send, mentions: Mentions) -> NewMessage {
+fn message(socket: &Socket, at: usize, app: &App, send: &Send, mentions: Mentions) -> NewMessage {
     let open = &socket.sessions[at];
+    let lctype = lctype(&send.body);
     NewMessage {
         app: open.session.app.clone(),
         room: send.room.clone(),
         id: socket.node().new_message_id(),
         from: open.session.identity.client.clone(),
         session: Some(open.session.identity.session),
-        level: send.level.unwrap_or(open.default_level),
-        lctype: lctype(&send.body),
+        level: level(app, open, send, lctype),
+        lctype,
         body: send.body.clone(),
         mentions,
         dedupe: send.dedupe.clone(),
     }
+}
+
+/// What a rule of the app gives; else what the message carries; else what its connection gives to those without.
+fn level(app: &App, open: &OpenSession, send: &Send, lctype: Option<i32>) -> Level {
+    let sender = open.session.identity.client.as_str();
+    let origin = Origin { lctype, sender, via: Via::Client, carried: send.level };
+    let Some((level, rule)) = ruled(&app.levels, &origin) else {
+        return send.level.unwrap_or(open.default_level);
+    };
+    let labels =
+        [("app", app.id.to_string()), ("rule", (rule + 1).to_string()), ("level", level.name().to_owned())];
+    metrics::counter!("grandstand_level_rules_total", &labels).increment(1);
+    level
 }
 
 /// The sender hears of it first.

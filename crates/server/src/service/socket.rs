@@ -77,10 +77,15 @@ impl Socket {
         &self.node
     }
 
-    /// The app's switches, as they are now: a reload may have changed them, or removed the app.
-    pub(super) fn switches(&self) -> Result<Switches, Fault> {
+    /// The app as it is now: a reload may have changed it, or removed it.
+    pub(super) fn current_app(&self) -> Result<Arc<App>, Fault> {
         let known = self.app.as_ref().and_then(|app| self.node.apps.get(app.id.as_str()));
-        known.map(|app| app.switches.clone()).ok_or_else(|| Code::AppNotAvailable.into())
+        known.ok_or_else(|| Code::AppNotAvailable.into())
+    }
+
+    /// The switches of the app as it is now.
+    pub(super) fn switches(&self) -> Result<Switches, Fault> {
+        Ok(self.current_app()?.switches.clone())
     }
 
     pub(super) fn router(&self) -> Arc<AppRouter> {

@@ -6,6 +6,7 @@ mod bounds;
 mod closing;
 mod first_generation;
 mod guest;
+mod levels;
 mod opening;
 mod overload;
 mod raw;
