@@ -237,17 +237,18 @@ fn report(
 ) -> Result<Report> {
     let mut report = Report::new("ack");
     target.describe(&mut report)?;
-    report.count("senders", "senders", options.senders.into());
+    report.setting("senders", "senders", options.senders.into());
     match options.rate {
-        Some(rate) => report.count("rate_per_s", "messages asked for, per second", rate.into()),
-        None => report.count("in_flight", "in flight, each", options.in_flight.into()),
+        Some(rate) => report.setting("rate_per_s", "messages asked for, per second", rate.into()),
+        None => report.setting("in_flight", "in flight, each", options.in_flight.into()),
     }
-    report.count("size_bytes", "bytes of text", options.size.into());
+    report.size("size_bytes", "text of each message", options.size.into());
     report.rate("acked_per_s", "acknowledged", tally.acked, options.duration);
     let summary = tally.latencies.summary();
     report.milliseconds("ack_p50_ms", "ack p50", summary.p50);
     report.milliseconds("ack_p99_ms", "ack p99", summary.p99);
     report.milliseconds("ack_max_ms", "ack max", summary.max);
+    report.distribution("acknowledged", &tally.latencies);
     report.count("samples", "latencies measured", summary.count);
     if let Some(server) = server {
         report.cpu("server_cpu", "CPU of the server", server, options.duration);
@@ -258,6 +259,8 @@ fn report(
             "{count} messages refused with {fault}; start the server with --client-limits off"
         ));
     }
+    let refused: u64 = tally.refused.values().sum();
+    report.faults("unacknowledged", "refused or unanswered", refused + tally.unanswered);
     if tally.unanswered > 0 {
         report.warn(format!("{} messages without an answer at the end", tally.unanswered));
     }

@@ -1,24 +1,19 @@
 //! `idle`: what a joined member costs that does nothing.
 
-use std::{net::IpAddr, process, time::Instant};
+use std::{process, time::Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use futures_util::{StreamExt, stream};
-use grandstand_protocol::{Command, Event, RoomId, StartConversation};
+use anyhow::Result;
+use futures_util::StreamExt;
 use indicatif::ProgressBar;
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    endpoint::Endpoint,
     machine,
+    members::{self, Crowd},
     options::IdleOptions,
     report::Report,
-    socket::{Socket, source},
     target::Target,
 };
-
-/// Files of this process beside the sockets.
-const OTHER_FILES: u64 = 64;
 
 /// Memory at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -30,20 +25,25 @@ struct Memory {
 }
 
 pub(crate) async fn run(target: &Target, options: &IdleOptions) -> Result<Report> {
-    allow_files(u64::from(options.members) + OTHER_FILES)?;
-    let endpoint = &target.endpoint;
-    let (mut maker, room) = room(endpoint).await?;
+    members::allow_files(options.members)?;
+    let (mut maker, room) = members::make_room(&target.endpoint, "bench idle").await?;
+    let crowd = Crowd {
+        endpoint: &target.endpoint,
+        room: &room,
+        parallel: usize::try_from(options.parallel)?,
+        per_address: options.per_address,
+    };
     let before = Memory::now(target)?;
     let own = machine::cpu(process::id())?;
 
     let started = Instant::now();
-    let mut members = join_all(endpoint, &room, options).await?;
+    let mut members = join_all(&crowd, options.members).await?;
     let joining = started.elapsed();
     let load = machine::cpu(process::id())? - own;
 
     // The creator is in the room as well.
     let expected = options.members + 1;
-    let online = count(&mut maker, &room).await?;
+    let online = members::online(&mut maker, &room).await?;
     sleep(options.settle).await;
     let after = Memory::now(target)?;
     let left = std::iter::from_fn(|| members.try_join_next()).count();
@@ -51,7 +51,7 @@ pub(crate) async fn run(target: &Target, options: &IdleOptions) -> Result<Report
 
     let mut report = Report::new("idle");
     target.describe(&mut report)?;
-    report.count("members", "joined members", options.members.into());
+    report.setting("members", "joined members", options.members.into());
     report.rate("joins_per_s", "connected, opened and joined", options.members.into(), joining);
     report.load_cpu(load, joining);
     memory(&mut report, options.members, before, after);
@@ -64,61 +64,19 @@ pub(crate) async fn run(target: &Target, options: &IdleOptions) -> Result<Report
     Ok(report)
 }
 
-/// Raises the limit of open files if it must, and says so if it cannot.
-fn allow_files(needed: u64) -> Result<()> {
-    let limit = rlimit::increase_nofile_limit(u64::MAX).context("failed to read the limit of open files")?;
-    ensure!(
-        limit >= needed,
-        "{needed} open files are needed and {limit} allowed: use fewer members, or several runs"
-    );
-    Ok(())
-}
-
-/// A new room, with its creator in it.
-async fn room(endpoint: &Endpoint) -> Result<(Socket, RoomId)> {
-    let mut maker = Socket::open(endpoint, None, "bench-maker").await?;
-    let attributes = Some(r#"{"name":"bench idle"}"#.to_owned());
-    let start = StartConversation { transient: true, attributes, ..StartConversation::default() };
-    match maker.ask(Command::Start(Box::new(start))).await? {
-        Event::Started { room, .. } => Ok((maker, room)),
-        other => bail!("the server answered {other:?}"),
-    }
-}
-
-async fn count(socket: &mut Socket, room: &RoomId) -> Result<u32> {
-    match socket.ask(Command::Count { room: room.clone() }).await? {
-        Event::Count { count } => Ok(u32::try_from(count)?),
-        other => bail!("the server answered {other:?}"),
-    }
-}
-
 /// Connects, opens and joins; each member then reads on, so that pings are answered.
-async fn join_all(endpoint: &Endpoint, room: &RoomId, options: &IdleOptions) -> Result<JoinSet<()>> {
-    let progress = ProgressBar::new(options.members.into());
+async fn join_all(crowd: &Crowd<'_>, members: u32) -> Result<JoinSet<()>> {
+    let progress = ProgressBar::new(members.into());
     progress.set_style(crate::report::bar("joined {wide_bar} {pos}/{len}, {per_sec}"));
-    let parallel = usize::try_from(options.parallel)?;
-    let joined = stream::iter(0..options.members).map(|number| {
-        let from = source(endpoint.address, number, options.per_address);
-        async move { join(endpoint, from, room, &format!("bench-member-{number}")).await }
-    });
-    let mut joined = std::pin::pin!(joined.buffer_unordered(parallel));
-    let mut members = JoinSet::new();
-    while let Some(socket) = joined.next().await {
+    let mut joined = std::pin::pin!(crowd.join(members));
+    let mut set = JoinSet::new();
+    while let Some((_, socket)) = joined.next().await {
         let mut socket = socket?;
-        members.spawn(async move { while socket.next().await.is_ok() {} });
+        set.spawn(async move { while socket.next().await.is_ok() {} });
         progress.inc(1);
     }
     progress.finish_and_clear();
-    Ok(members)
-}
-
-async fn join(endpoint: &Endpoint, from: Option<IpAddr>, room: &RoomId, client: &str) -> Result<Socket> {
-    let mut socket = Socket::open(endpoint, from, client).await?;
-    let command = Command::Join { room: room.clone(), members: vec![client.to_owned()], signature: None };
-    match socket.ask(command).await.with_context(|| format!("failed to join as {client}"))? {
-        Event::Added { .. } => Ok(socket),
-        other => bail!("the server answered {other:?}"),
-    }
+    Ok(set)
 }
 
 impl Memory {
@@ -174,11 +132,5 @@ mod tests {
         memory(&mut report, 1, memory_now, memory_now);
         assert!(report.table().contains("--server-pid"));
         assert!(report.json().get("server_per_member_bytes").is_none());
-    }
-
-    #[test]
-    fn too_many_members_are_refused_with_the_limit() {
-        let error = allow_files(u64::MAX).unwrap_err().to_string();
-        assert!(error.contains("open files are needed"), "{error}");
     }
 }

@@ -79,13 +79,6 @@ pub(crate) fn files(pid: u32) -> Result<u64> {
     Ok(u64::try_from(open.count())?)
 }
 
-/// The most memory a process ever had resident, in bytes.
-pub(crate) fn resident_peak(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/status");
-    let status = fs::read_to_string(&path).with_context(|| format!("failed to read {path}"))?;
-    kilobytes(&status, "VmHWM:").context("no VmHWM: the process has ended")
-}
-
 /// Resident memory of a process, in bytes.
 pub(crate) fn resident(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
@@ -209,7 +202,6 @@ mod tests {
     #[test]
     fn this_process_has_memory_files_and_time() {
         let own = std::process::id();
-        assert!(resident_peak(own).unwrap() >= resident(own).unwrap());
         assert!(files(own).unwrap() >= 3);
         assert!(resident(own).unwrap() > 100_000);
         while cpu(own).unwrap() == Duration::ZERO {

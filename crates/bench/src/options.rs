@@ -19,6 +19,9 @@ pub struct Options {
     /// Print one JSON object instead of a table
     #[arg(long, global = true)]
     pub json: bool,
+    /// Also draw what there is to draw, as SVG files in this folder
+    #[arg(long, global = true, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
 }
 
 /// Which server to load.
@@ -54,17 +57,32 @@ pub enum Workload {
     Ack(AckOptions),
     /// Memory for each joined member that does nothing
     Idle(IdleOptions),
+    /// Two runs that were saved with --json, side by side
+    #[command(long_flag = "compare")]
+    Compare(CompareOptions),
 }
 
 impl Workload {
-    /// Every workload needs a server.
+    /// What loads a server names it.
     #[must_use]
-    pub fn target(&self) -> &TargetOptions {
+    pub fn target(&self) -> Option<&TargetOptions> {
         match self {
-            Self::Ack(ack) => &ack.target,
-            Self::Idle(idle) => &idle.target,
+            Self::Ack(ack) => Some(&ack.target),
+            Self::Idle(idle) => Some(&idle.target),
+            Self::Compare(_) => None,
         }
     }
+}
+
+/// Two saved runs.
+#[derive(Debug, Args)]
+pub struct CompareOptions {
+    /// The first run, as JSON
+    #[arg(value_name = "A.json")]
+    pub before: PathBuf,
+    /// The second run, as JSON
+    #[arg(value_name = "B.json")]
+    pub after: PathBuf,
 }
 
 /// Senders into one room, which nobody is in: the store is measured, not the fan-out.

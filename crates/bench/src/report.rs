@@ -156,6 +156,16 @@ impl Report {
         self.workload
     }
 
+    /// The workload and its settings in one line.
+    pub(crate) fn title(&self) -> String {
+        let settings = self.figures.iter().filter(|figure| figure.meaning.goal == Goal::Same);
+        let settings = settings.map(|Figure { meaning, value, .. }| match meaning.unit {
+            Unit::Text => meaning.unit.show(value),
+            unit => format!("{} {}", unit.show(value), meaning.label),
+        });
+        format!("{}: {}", self.workload, settings.collect::<Vec<_>>().join(", "))
+    }
+
     pub(crate) fn plots(&self) -> &Plots {
         &self.plots
     }
@@ -255,6 +265,14 @@ mod tests {
         );
         assert_eq!(json["legend"]["ack_p99_ms"]["goal"], "lower");
         assert_eq!(json["tool"]["version"], env!("CARGO_PKG_VERSION"));
+    }
+
+    #[test]
+    fn a_title_tells_the_settings() {
+        let mut report = report();
+        report.size("size_bytes", "of text", 200);
+        report.text("file_system", "data folder on", "ext4");
+        assert_eq!(report.title(), "ack: 200 senders, 200 B of text, ext4");
     }
 
     #[test]

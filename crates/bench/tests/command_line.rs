@@ -24,7 +24,7 @@ fn the_definition_is_sound() {
 #[test]
 fn one_line_is_enough() {
     let options = parse("ack --serve target/release/grandstand").unwrap();
-    let serve = options.workload.target().serve.as_deref().unwrap();
+    let serve = options.workload.target().unwrap().serve.as_deref().unwrap();
     assert_eq!(serve.to_str(), Some("target/release/grandstand"));
     let Workload::Ack(ack) = options.workload else { panic!("another workload") };
     assert_eq!((ack.senders, ack.in_flight, ack.rate, ack.size), (200, 1, None, 200));
@@ -37,7 +37,7 @@ fn one_line_is_enough() {
 fn a_running_server_is_named_by_url_and_app() {
     let options =
         parse("idle --url ws://127.0.0.1:8080/ --app-id a --server-pid 7 --members 9 --json").unwrap();
-    assert_eq!((options.workload.target().server_pid, options.json), (Some(7), true));
+    assert_eq!((options.workload.target().unwrap().server_pid, options.json), (Some(7), true));
     refused("ack --url ws://127.0.0.1:8080/", ErrorKind::MissingRequiredArgument);
 }
 
@@ -53,6 +53,15 @@ fn a_rate_and_a_number_in_flight_exclude_each_other() {
     let Workload::Ack(ack) = parse("ack --serve b --rate 20000").unwrap().workload else { panic!("another") };
     assert_eq!(ack.rate, Some(20_000));
     refused("ack --serve b --rate 20000 --in-flight 3", ErrorKind::ArgumentConflict);
+}
+
+#[test]
+fn two_saved_runs_are_compared() {
+    for line in ["--compare a.json b.json", "compare a.json b.json --json"] {
+        let Workload::Compare(runs) = parse(line).unwrap().workload else { panic!("another") };
+        assert_eq!((runs.before.to_str(), runs.after.to_str()), (Some("a.json"), Some("b.json")));
+    }
+    refused("--compare a.json", ErrorKind::MissingRequiredArgument);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -24,10 +24,12 @@ fn program() -> PathBuf {
 }
 
 async fn run(line: &str) -> Value {
-    let program = program();
+    tell(&format!("{line} --serve {}", program().to_str().unwrap())).await
+}
+
+async fn tell(line: &str) -> Value {
     let words = ["grandstand-bench"].into_iter().chain(line.split_whitespace());
-    let options = Options::try_parse_from(words.chain(["--serve", program.to_str().unwrap()])).unwrap();
-    let report = grandstand_bench::run(options).await.unwrap();
+    let report = grandstand_bench::run(Options::try_parse_from(words).unwrap()).await.unwrap();
     assert!(!report.table().is_empty());
     report.json()
 }
@@ -53,6 +55,20 @@ async fn acks_are_counted_and_timed() {
 async fn a_rate_is_kept() {
     let report = run("ack --senders 4 --warm-up 0s --duration 1s --rate 200").await;
     assert_eq!(report["samples"], 200, "{report}");
+}
+
+/// A run is saved, drawn, and compared with itself.
+#[tokio::test]
+async fn runs_are_drawn_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let plots = folder.path().join("plots").to_str().unwrap().to_owned();
+    let report = run(&format!("ack --senders 2 --warm-up 0s --duration 1s --rate 50 --plots {plots}")).await;
+    assert!(fs::read_to_string(format!("{plots}/ack-latency.svg")).unwrap().contains("acknowledged"));
+    let saved = folder.path().join("a.json").to_str().unwrap().to_owned();
+    fs::write(&saved, report.to_string()).unwrap();
+    let comparison = tell(&format!("--compare {saved} {saved}")).await;
+    assert_eq!(comparison["figures"]["acked_per_s"]["verdict"], "same", "{comparison}");
+    assert_eq!(comparison["figures"]["senders"]["second"], 2, "{comparison}");
 }
 
 #[tokio::test]
