@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use grandstand_protocol::{AppId, ClientId, Event, Level, RoomId};
 use grandstand_room::{session::SessionId, switches::OneRoomPer};
 
+use crate::router::Session;
+
 pub use local::LocalBus;
 
 /// Tells every node, the sender's own among them. At most once, in no order: whoever needs more asks the store.
@@ -48,4 +50,15 @@ pub enum Except {
     Session(SessionId),
     /// All sessions of the sender's client id.
     Client(ClientId),
+}
+
+impl Except {
+    /// Whether a session is left out.
+    pub(crate) fn leaves_out(&self, session: &Session) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Session(sender) => session.identity.session == *sender,
+            Self::Client(sender) => session.identity.client == *sender,
+        }
+    }
 }

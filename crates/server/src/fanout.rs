@@ -1,6 +1,15 @@
-//! From one event to every member of a room on this node: encoded once per format, shared, put into outboxes.
+//! From one event to every member of a room on this node: encoded once per format, gathered, written to the sockets.
+//!
+//! An event enters the [`Stage`] of its room. Flushers go round the room's [`Block`]s of members and write to each what
+//! has come since the last time, all members at one position from one buffer. What a socket does not take stays in the
+//! room; the connection fetches it later ([`catch_up`]).
 
+mod batch;
+mod block;
 mod broadcast;
+mod engine;
+mod flush;
+mod stage;
 mod stored;
 
 use std::{
@@ -23,7 +32,11 @@ use crate::{
     store::{Store, StoreError, StoredMessage},
 };
 
+pub(crate) use block::{Block, Progress, SEATS, catch_up};
 pub use broadcast::Broadcast;
+pub use engine::Engine;
+pub(crate) use flush::{flushers, run as flush};
+pub(crate) use stage::Stage;
 
 /// How long a message waits for one that was sent before it, until the store is asked (design 6).
 const GAP_PATIENCE: Duration = Duration::from_millis(50);
@@ -69,9 +82,9 @@ impl Fanout {
         let Some(hub) = self.router.app(&news.app).existing_hub(&news.room) else { return };
         let app = news.app.clone();
         let number = news.number;
-        let broadcast = Broadcast::new(news, self.clock.wall());
+        let broadcast = Arc::new(Broadcast::new(news, self.clock.wall()));
         let Some(number) = number else { return hub.deliver(&broadcast) };
-        if hub.offer(number, Arc::new(broadcast)) == Ordered::Waiting {
+        if hub.offer(number, broadcast) == Ordered::Waiting {
             self.waiting().insert((app, hub.room.clone()), Arc::downgrade(&hub));
             self.someone_waits.notify_one();
         }
@@ -110,7 +123,7 @@ impl Fanout {
         unread
     }
 
-    async fn fill_gap(&self, app: &AppId, hub: &Hub) -> Result<(), StoreError> {
+    async fn fill_gap(&self, app: &AppId, hub: &Arc<Hub>) -> Result<(), StoreError> {
         while let Some(missing) = hub.missing() {
             let found = self.store.range(app, &hub.room, *missing.start(), *missing.end()).await?;
             let now = self.clock.wall();

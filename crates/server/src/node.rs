@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use grandstand_protocol::{AppId, MessageId, RoomId};
 use grandstand_room::{
     query::{Field, Filter, RoomQuery, Scalar, SortKey, Test},
@@ -26,7 +26,7 @@ use crate::{
     clock::Clock,
     cluster::{Bus, LocalBus},
     config::Config,
-    fanout::Fanout,
+    fanout::{Engine, Fanout},
     gateway::{close::Close, outbox::Signal},
     router::{Router, Sdk},
     service::{self, departure},
@@ -81,7 +81,9 @@ impl Node {
                 Revocation::Before { app, client, time } => revocations.revoke_before(app, client, time),
             }
         }
-        let router = Arc::new(Router::default());
+        let (tasks, started_at) = (TaskTracker::new(), Instant::now());
+        let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
+        let router = Arc::new(Router::new(engine));
         let fanout = Arc::new(Fanout::new(Arc::clone(&router), Arc::clone(&store), clock.clone()));
         let node = Arc::new(Self {
             config,
@@ -93,11 +95,11 @@ impl Node {
             id,
             tokens: Signer::new(keys.current, keys.previous),
             revocations: RwLock::new(revocations),
-            tasks: TaskTracker::new(),
+            tasks,
             stopping: CancellationToken::new(),
             draining: AtomicBool::new(false),
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
-            started_at: Instant::now(),
+            started_at,
         });
         node.background(fanout.watch_gaps());
         node.background(upkeep::beat(Arc::clone(&node)));

@@ -23,26 +23,33 @@ use tokio::time::Instant;
 
 use self::turn::Turns;
 
-use crate::store::Claimed;
+use crate::{fanout::Engine, store::Claimed};
 
 pub use hub::{Hub, Ordered};
 pub use member::{Joined, Sdk, Session, Style};
 pub use turn::Turn;
 
 /// All apps of this node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Router {
+    engine: Arc<Engine>,
     apps: RwLock<HashMap<AppId, Arc<AppRouter>>>,
 }
 
 impl Router {
+    #[must_use]
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, apps: RwLock::default() }
+    }
+
     /// The part of one app.
     pub fn app(&self, app: &AppId) -> Arc<AppRouter> {
         if let Some(found) = self.apps.read().unwrap_or_else(PoisonError::into_inner).get(app) {
             return Arc::clone(found);
         }
         let mut apps = self.apps.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(apps.entry(app.clone()).or_default())
+        let new = || Arc::new(AppRouter::new(app.clone(), Arc::clone(&self.engine)));
+        Arc::clone(apps.entry(app.clone()).or_insert_with(new))
     }
 
     /// The parts of all apps.
@@ -62,8 +69,10 @@ impl Router {
 }
 
 /// The sessions and rooms of one app on this node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct AppRouter {
+    app: AppId,
+    engine: Arc<Engine>,
     state: Mutex<State>,
     turns: Turns,
 }
@@ -111,6 +120,10 @@ pub struct Arrival {
 }
 
 impl AppRouter {
+    fn new(app: AppId, engine: Arc<Engine>) -> Self {
+        Self { app, engine, state: Mutex::default(), turns: Turns::default() }
+    }
+
     /// The right to change where a client id is: opens, joins and ends of its sessions come one after the other, so
     /// that what the store holds and what the node holds change in the same order. Waits for those before.
     pub async fn turn(&self, client: &ClientId) -> Turn {
@@ -178,7 +191,8 @@ impl AppRouter {
     /// and the join leaves no gap in the room's order here.
     pub fn hub(&self, room: &RoomId) -> Arc<Hub> {
         let mut state = self.lock();
-        Arc::clone(state.rooms.entry(room.clone()).or_insert_with(|| Arc::new(Hub::new(room.clone()))))
+        let new = || Arc::new(Hub::new(self.app.clone(), room.clone(), Arc::clone(&self.engine)));
+        Arc::clone(state.rooms.entry(room.clone()).or_insert_with(new))
     }
 
     /// The place of a room, if somebody is there or coming.

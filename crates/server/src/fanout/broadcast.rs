@@ -3,18 +3,21 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use grandstand_protocol::{ClientId, Downlink, Encoded, Event, Format, Level, Patch, Push, peer_suffix};
-use grandstand_room::clock::Millis;
+use grandstand_protocol::{ClientId, Downlink, Encoded, Event, Format, Level, Push, peer_suffix};
+use grandstand_room::{account::Message, clock::Millis};
 
 use crate::{
     cluster::{Except, RoomNews},
     gateway::{
-        frames::data_frame,
-        outbox::{Frame, MessageMark, Shed},
+        frames::{append_data_frame, data_frame},
+        outbox::Frame,
         receipts::Receipt,
     },
-    router::{Session, Style},
+    router::Session,
 };
+
+/// What a frame is larger than the body of its message, roughly. Only bounds are reckoned with it.
+const AROUND_BODY: usize = 120;
 
 /// An event on its way to the members of a room.
 #[derive(Debug)]
@@ -27,19 +30,12 @@ pub struct Broadcast {
     encoded: [OnceLock<Encoded>; 3],
     /// The same with WebSocket headers: what is shared by members that need no `peerId`.
     frames: [OnceLock<Bytes>; 3],
-    /// Of a message: what a patch finds it by. Of a patch: the message that it changes.
-    message: Option<MessageMark>,
-    /// Of a patch: the whole message as it is now, for members that have not got it yet.
-    edited: OnceLock<Box<Broadcast>>,
+    /// Whether it is what is left of a recalled message.
+    is_stub: bool,
 }
 
 impl Broadcast {
     pub fn new(news: RoomNews, now: Millis) -> Self {
-        let message = match &news.event {
-            Event::Message(push) => Some(MessageMark::of(&push.message)),
-            Event::Patched(patch) => Some(MessageMark::of(&patch.message)),
-            _ => None,
-        };
         Self {
             downlink: Downlink { serial: None, peer: None, server_time: Some(now.0), event: news.event },
             level: news.level,
@@ -47,44 +43,54 @@ impl Broadcast {
             except: news.except,
             encoded: Default::default(),
             frames: Default::default(),
-            message,
-            edited: OnceLock::new(),
+            is_stub: false,
         }
     }
 
-    /// Puts the event into a member's outbox, unless it is not for that member.
-    pub fn send_to(&self, session: &Session, epoch: u64) {
-        if let Some(shed) = self.edit_waiting(session) {
-            count_shed(shed);
-        } else if let Some(frame) = self.frame_if_for(session, epoch) {
-            count_shed(session.outbox.push(self.level, frame));
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) fn except(&self) -> &Except {
+        &self.except
+    }
+
+    /// Its number in the room, if it is a stored HIGH message: those are confirmed.
+    pub(super) fn confirmed_number(&self) -> Option<u64> {
+        self.number.filter(|_| self.level == Level::High)
+    }
+
+    pub(super) fn is_stub(&self) -> bool {
+        self.is_stub
+    }
+
+    /// Bytes of its frame, about.
+    pub(super) fn size(&self) -> usize {
+        AROUND_BODY
+            + match &self.downlink.event {
+                Event::Message(push) => push.body.len(),
+                Event::Patched(patch) => patch.body.len(),
+                _ => 0,
+            }
+    }
+
+    /// The message that it carries, for the account.
+    pub(super) fn account_entry(&self) -> Option<Message> {
+        let Event::Message(push) = &self.downlink.event else { return None };
+        Some(Message { id: push.message.clone(), number: self.number })
+    }
+
+    /// Of an edit or a recall: whether this is the message that it changes.
+    pub(super) fn changes(&self, message: &Self) -> bool {
+        match (&self.downlink.event, &message.downlink.event) {
+            (Event::Patched(patch), Event::Message(push)) => patch.message == push.message,
+            _ => false,
         }
     }
 
-    /// The event as a frame for a session, shared where no `peerId` is needed; `None` when it is not for it.
-    /// `epoch` is of the member's stay in the room.
-    pub fn frame_if_for(&self, session: &Session, epoch: u64) -> Option<Frame> {
-        if !self.is_for(session) {
-            return None;
-        }
-        let bytes = self.bytes_for(session);
-        let member = session.identity.session;
-        let number = self.number.filter(|_| self.level == Level::High);
-        let receipt = number.map(|number| Receipt { member, epoch, number });
-        let message = self.message.filter(|_| matches!(self.downlink.event, Event::Message(_)));
-        Some(Frame { bytes, member: Some(member), receipt, message })
-    }
-
-    /// A patch, which is HIGH, would overtake a message that still waits: the member gets that message as it is now,
-    /// and no patch. So does the session that made the patch. `None` when this is no patch or nothing waits.
-    fn edit_waiting(&self, session: &Session) -> Option<Shed> {
+    /// Of an edit or a recall: the message as it is now, for members that have not got it yet.
+    pub(super) fn edited(&self, message: &Self) -> Option<Self> {
         let Event::Patched(patch) = &self.downlink.event else { return None };
-        session.outbox.edit(session.identity.session, self.message?, || {
-            self.edited.get_or_init(|| Box::new(self.as_edited(patch))).bytes_for(session)
-        })
-    }
-
-    fn as_edited(&self, patch: &Patch) -> Self {
         let event = Event::Message(Box::new(Push {
             room: patch.room.clone(),
             message: patch.message.clone(),
@@ -95,56 +101,59 @@ impl Broadcast {
             mentions: patch.mentions.clone(),
             patched_at: Some(patch.patched_at),
         }));
-        let downlink = Downlink { event, ..self.downlink.clone() };
-        Self {
-            downlink,
-            level: self.level,
-            number: None,
-            except: Except::Nobody,
+        Some(Self {
+            downlink: Downlink { event, ..self.downlink.clone() },
+            level: message.level,
+            number: message.number,
+            except: message.except.clone(),
             encoded: Default::default(),
             frames: Default::default(),
-            message: self.message,
-            edited: OnceLock::new(),
+            is_stub: patch.recall,
+        })
+    }
+
+    /// Whether members of this kind are told: the first generation crashes on, or misreads, commands that it does not
+    /// know.
+    pub(super) fn is_understood(&self, first_generation: bool) -> bool {
+        !(first_generation && matches!(self.downlink.event, Event::Patched(_)))
+    }
+
+    /// The event as a frame of its own for a session; `None` when it is not for it. `epoch` is of the member's stay in
+    /// the room.
+    pub fn frame_if_for(&self, session: &Session, epoch: u64) -> Option<Frame> {
+        if self.except.leaves_out(session) || !self.is_understood(session.style.first_generation) {
+            return None;
+        }
+        let member = session.identity.session;
+        let number = self.confirmed_number().filter(|_| session.confirms_high);
+        let receipt = number.map(|number| Receipt { member, epoch, number });
+        let mut bytes = Vec::new();
+        self.append_to(&mut bytes, session.style.format, session.addressee());
+        Some(Frame { bytes: bytes.into(), member, receipt })
+    }
+
+    /// Appends the frame in this format; with the client's id where the client needs it.
+    pub(super) fn append_to(&self, bytes: &mut Vec<u8>, format: Format, addressee: Option<&ClientId>) {
+        match addressee {
+            None => bytes.extend_from_slice(self.shared(format)),
+            // Protobuf fields may stand in any order.
+            Some(client) if format == Format::Binary => {
+                let encoded = self.encoded(Format::Binary);
+                append_data_frame(bytes, false, &[&encoded.payload, &peer_suffix(client.as_str())]);
+            }
+            Some(client) => {
+                let addressed = Downlink { peer: Some(client.to_string()), ..self.downlink.clone() };
+                let encoded = addressed.encode(format);
+                append_data_frame(bytes, encoded.text, &[&encoded.payload]);
+            }
         }
     }
 
-    fn bytes_for(&self, session: &Session) -> Bytes {
-        if session.style.omits_peer() {
-            self.shared(session.style.format)
-        } else {
-            self.own(&session.style, &session.identity.client)
-        }
-    }
-
-    fn is_for(&self, session: &Session) -> bool {
-        // The first generation crashes on, or misreads, commands that it does not know.
-        if session.style.first_generation && matches!(self.downlink.event, Event::Patched(_)) {
-            return false;
-        }
-        match &self.except {
-            Except::Nobody => true,
-            Except::Session(sender) => session.identity.session != *sender,
-            Except::Client(sender) => session.identity.client != *sender,
-        }
-    }
-
-    fn shared(&self, format: Format) -> Bytes {
-        let frame = self.frames[index(format)].get_or_init(|| {
+    fn shared(&self, format: Format) -> &Bytes {
+        self.frames[index(format)].get_or_init(|| {
             let encoded = self.encoded(format);
             data_frame(encoded.text, &[&encoded.payload])
-        });
-        frame.clone()
-    }
-
-    /// With `peerId`: appended in binary, because protobuf fields may stand in any order; encoded anew in text.
-    fn own(&self, style: &Style, client: &ClientId) -> Bytes {
-        if style.format == Format::Binary {
-            let encoded = self.encoded(Format::Binary);
-            return data_frame(false, &[&encoded.payload, &peer_suffix(client.as_str())]);
-        }
-        let addressed = Downlink { peer: Some(client.to_string()), ..self.downlink.clone() };
-        let encoded = addressed.encode(style.format);
-        data_frame(encoded.text, &[&encoded.payload])
+        })
     }
 
     fn encoded(&self, format: Format) -> &Encoded {
@@ -157,17 +166,5 @@ fn index(format: Format) -> usize {
         Format::Binary => 0,
         Format::Base64 => 1,
         Format::Json => 2,
-    }
-}
-
-/// Whatever is left out is counted.
-fn count_shed(shed: Shed) {
-    if shed.normal > 0 {
-        metrics::counter!("grandstand_shed_total", "level" => "normal", "cause" => "behind")
-            .increment(u64::from(shed.normal));
-    }
-    if shed.low > 0 {
-        metrics::counter!("grandstand_shed_total", "level" => "low", "cause" => "behind")
-            .increment(u64::from(shed.low));
     }
 }

@@ -5,7 +5,6 @@ mod writer;
 
 use std::{sync::Arc, time::Duration};
 
-use grandstand_room::lanes::Bounds;
 use tokio::time::{Instant, timeout_at};
 
 use self::{reader::Reader, writer::Writer};
@@ -14,7 +13,6 @@ use super::{
     close::Close,
     handshake::Upgraded,
     outbox::{Outbox, Signal},
-    receipts::Receipts,
 };
 use crate::node::Node;
 
@@ -25,20 +23,10 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 ///
 /// Reader and writer run in this one task. A command under way is never broken off: what was committed is published.
 pub async fn serve(node: Arc<Node>, upgraded: Upgraded, seat: Seat) {
-    let limits = &node.config.limits;
-    let bounds = Bounds { high_bytes: limits.high_backlog, rest_bytes: limits.backlog };
-    let outbox = Arc::new(Outbox::new(bounds));
-    let receipts = Receipts::new();
     let Upgraded { transport, read_ahead, subprotocol, origin, address } = upgraded;
-    let (read_half, write_half) = tokio::io::split(transport);
-    let writer = Writer::new(&node, write_half, &outbox, &receipts);
-    let mut reader = Reader::new(
-        &node,
-        read_half,
-        &outbox,
-        &receipts,
-        reader::Peer { subprotocol, origin, address, seat },
-    );
+    let outbox = Arc::new(Outbox::new(transport));
+    let writer = Writer::new(&node, &outbox);
+    let mut reader = Reader::new(&node, &outbox, reader::Peer { subprotocol, origin, address, seat });
     reader.feed(&read_ahead);
     drop(read_ahead);
 

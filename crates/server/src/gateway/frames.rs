@@ -215,19 +215,32 @@ fn unmask(payload: &mut [u8], mask: [u8; 4]) {
 
 /// A server frame: header and payload in one piece, ready for any number of sockets.
 pub fn frame(opcode: OpCode, parts: &[&[u8]]) -> Bytes {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut out = Vec::with_capacity(length + 10);
-    let header = FrameHeader { is_final: true, opcode, ..FrameHeader::default() };
-    header.format(length as u64, &mut out).expect("writing to a vector cannot fail");
-    for part in parts {
-        out.extend_from_slice(part);
-    }
+    let mut out = Vec::with_capacity(parts.iter().map(|part| part.len()).sum::<usize>() + 10);
+    append_frame(&mut out, opcode, parts);
     out.into()
 }
 
 /// A server data frame.
 pub fn data_frame(text: bool, parts: &[&[u8]]) -> Bytes {
-    frame(OpCode::Data(if text { Data::Text } else { Data::Binary }), parts)
+    frame(data(text), parts)
+}
+
+/// A server data frame behind others.
+pub(crate) fn append_data_frame(out: &mut Vec<u8>, text: bool, parts: &[&[u8]]) {
+    append_frame(out, data(text), parts);
+}
+
+fn append_frame(out: &mut Vec<u8>, opcode: OpCode, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let header = FrameHeader { is_final: true, opcode, ..FrameHeader::default() };
+    header.format(length as u64, out).expect("writing to a vector cannot fail");
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+}
+
+fn data(text: bool) -> OpCode {
+    OpCode::Data(if text { Data::Text } else { Data::Binary })
 }
 
 #[cfg(test)]

@@ -1,48 +1,63 @@
-//! The outbox of a connection: what waits to be written, shared by fan-out, service and the connection's writer.
+//! The way out of a connection: its socket, and what waits until the socket takes more.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::VecDeque,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use bytes::Bytes;
-use grandstand_protocol::{Level, MessageId};
-use grandstand_room::{
-    lanes::{Bounds, Lanes, Offer},
-    session::SessionId,
+use bytes::{Buf, Bytes, BytesMut};
+use grandstand_room::session::SessionId;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::Notify,
 };
-use tokio::sync::Notify;
+use tungstenite::protocol::frame::coding::{Control, OpCode};
 
-use super::{close::Close, receipts::Receipt};
+use super::{
+    close::Close,
+    frames::frame,
+    receipts::{Receipt, Receipts},
+    transport::Transport,
+};
+use crate::router::Session;
 
-/// A frame on its way out, WebSocket header included.
+/// A message of the past for one member, WebSocket header included.
 #[derive(Debug, Clone)]
 pub struct Frame {
     pub bytes: Bytes,
-    /// The member it is for; `None` for replies and the like.
-    pub member: Option<SessionId>,
+    pub member: SessionId,
     /// For stored HIGH messages: what is confirmed once the client has it.
     pub receipt: Option<Receipt>,
-    /// The message that it carries, so that a patch finds it while it waits.
-    pub message: Option<MessageMark>,
 }
 
-/// Stands for a message id: as good as unique among the few frames that wait for one member, and cheap to copy.
+/// Frames of a room for one write: contiguous, so that it costs what one write costs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where each frame ends.
+    pub(crate) ends: &'a [usize],
+    /// The stored HIGH messages: which frame, and its number in the room.
+    pub(crate) numbered: &'a [(usize, u64)],
+}
+
+/// Whose frames a write carries.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) session: &'a Arc<Session>,
+    /// Of the stay in the room.
+    pub(crate) epoch: u64,
+}
+
+/// How far a write got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MessageMark(u64);
-
-impl MessageMark {
-    pub fn of(message: &MessageId) -> Self {
-        let mut hasher = DefaultHasher::new();
-        message.hash(&mut hasher);
-        Self(hasher.finish())
-    }
-}
-
-impl Frame {
-    fn control(bytes: Bytes) -> Self {
-        Self { bytes, member: None, receipt: None, message: None }
-    }
+pub(crate) enum Taken {
+    All,
+    /// So many frames; the connection goes on by itself as soon as the socket takes more.
+    Frames(usize),
 }
 
 /// News for the connection that are not frames.
@@ -63,14 +78,8 @@ pub enum Ending {
     Conflict,
 }
 
-/// What became of an offered frame.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Shed {
-    pub normal: u32,
-    pub low: u32,
-}
-
-/// One per connection. The locks are leaves, held for a few lines.
+/// One per connection. The messages of rooms do not wait here but in the rooms: fan-out writes them to the socket, and
+/// what a socket does not take is written by the connection's own task later.
 #[derive(Debug)]
 pub struct Outbox {
     state: Mutex<State>,
@@ -83,71 +92,85 @@ pub struct Outbox {
 /// Bytes of replies that may wait before the connection stops reading commands.
 const REPLIES_WAITING: usize = 256 * 1024;
 
-/// What a waiting reply takes beside its bytes: its place in the lane, and what the allocator and `Bytes` add. Pongs
+/// What a waiting reply takes beside its bytes: its place in the queue, and what the allocator and `Bytes` add. Pongs
 /// may be two bytes long.
-const REPLY_OVERHEAD: usize = 2 * size_of::<Frame>();
+const REPLY_OVERHEAD: usize = 160;
+
+/// Bytes of one write (design 5).
+pub(crate) const WRITE_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 struct State {
-    lanes: Lanes<Frame>,
+    transport: Transport,
+    /// What the socket has not taken of the last write: the rest of a frame, or of some replies.
+    unsent: Bytes,
+    /// TLS may hold bytes that the socket has not taken.
+    unflushed: bool,
+    /// Replies, pongs, notices.
+    control: VecDeque<Bytes>,
+    control_bytes: usize,
+    /// HIGH messages of the gap, delivered before the live ones. Bounded by whoever read them from the store.
+    replayed: VecDeque<Frame>,
+    /// Members whose rooms have more for them.
+    behind: Vec<Weak<Session>>,
+    receipts: Option<Box<Receipts>>,
     signals: Vec<Signal>,
+    /// Only control frames go out: the HIGH messages of the gap have to come first.
+    held: bool,
     /// Nothing more is taken; the writer flushes what is there.
     closed: bool,
+    /// The socket failed: the writer finds out when it tries.
+    broken: bool,
 }
 
 impl Outbox {
-    pub fn new(bounds: Bounds) -> Self {
-        let state = State { lanes: Lanes::new(bounds), signals: Vec::new(), closed: false };
+    pub fn new(transport: Transport) -> Self {
+        let state = State {
+            transport,
+            unsent: Bytes::new(),
+            unflushed: false,
+            control: VecDeque::new(),
+            control_bytes: 0,
+            replayed: VecDeque::new(),
+            behind: Vec::new(),
+            receipts: None,
+            signals: Vec::new(),
+            held: false,
+            closed: false,
+            broken: false,
+        };
         Self { state: Mutex::new(state), to_write: Notify::new(), signalled: Notify::new() }
     }
 
-    /// A push of a room. HIGH that does not fit closes the connection: the client comes back and gets what it missed.
-    pub fn push(&self, level: Level, frame: Frame) -> Shed {
-        let size = frame.bytes.len();
+    /// Writes frames of a room at once, if nothing waits. Never blocks. The first frame that the socket does not take
+    /// is kept here; those behind it stay in the room, and the connection fetches them later.
+    pub(crate) fn write(&self, batch: Batch<'_>, reader: Reader<'_>, now: Duration) -> Taken {
         let mut state = self.lock();
-        if state.closed {
-            return Shed::default();
+        let taken = if state.is_clear() { state.write(batch, reader, now) } else { Taken::Frames(0) };
+        if taken != Taken::All && state.fall_behind(reader.session) {
+            drop(state);
+            self.to_write.notify_one();
         }
-        let offer = state.lanes.offer(level, frame, size);
-        drop(state);
-        self.to_write.notify_one();
-        self.outcome(offer)
+        taken
     }
 
-    /// Where a member's message still waits, it goes out as `edited`. `None` when it does not wait here.
-    pub fn edit(&self, member: SessionId, message: MessageMark, edited: impl Fn() -> Bytes) -> Option<Shed> {
-        let mut state = self.lock();
-        if state.closed || state.lanes.is_empty() {
-            return None;
-        }
-        let offer = state.lanes.change_where(|frame| {
-            let found = frame.member == Some(member) && frame.message == Some(message);
-            found.then(|| {
-                frame.bytes = edited();
-                frame.bytes.len()
-            })
-        });
-        drop(state);
-        offer.map(|offer| self.outcome(offer))
+    /// Whether the socket would be given the next frames of a room at once.
+    pub(crate) fn is_clear(&self) -> bool {
+        self.lock().is_clear()
     }
 
-    fn outcome(&self, offer: Offer) -> Shed {
-        match offer {
-            Offer::Taken => Shed::default(),
-            Offer::Shed { normal, low } => Shed { normal, low },
-            Offer::HighFull => {
-                self.signal(Signal::Close(Close::COME_BACK));
-                Shed::default()
-            }
+    /// The room has more for a member than it was just given: the connection fetches it.
+    pub(crate) fn fetch_later(&self, session: &Arc<Session>) {
+        if self.lock().fall_behind(session) {
+            self.to_write.notify_one();
         }
     }
 
-    /// A reply, a pong, a notice: goes before everything else, and is never shed.
+    /// A reply, a pong, a notice: goes before everything else, and is never left out.
     pub fn push_control(&self, bytes: Bytes) {
-        let size = bytes.len() + REPLY_OVERHEAD;
         let mut state = self.lock();
         if !state.closed {
-            state.lanes.push_control(Frame::control(bytes), size);
+            state.push_control(bytes);
             drop(state);
             self.to_write.notify_one();
         }
@@ -155,26 +178,25 @@ impl Outbox {
 
     /// From now on only control frames go out, until [`Self::release`].
     pub fn hold(&self) {
-        self.lock().lanes.hold();
+        self.lock().held = true;
     }
 
     /// Ends a hold; `replayed` HIGH messages go before those that came meanwhile.
     pub fn release(&self, replayed: Vec<Frame>) {
-        self.lock().lanes.release(replayed.into_iter().map(|frame| {
-            let size = frame.bytes.len();
-            (frame, size)
-        }));
+        let mut state = self.lock();
+        if !state.closed {
+            state.replayed.extend(replayed);
+        }
+        state.held = false;
+        drop(state);
         self.to_write.notify_one();
     }
 
     /// What still waits for a session that left its room is not for it any more.
     pub fn forget(&self, session: SessionId) {
-        self.lock().lanes.remove_where(|frame| frame.member == Some(session));
-    }
-
-    /// Whether so many replies wait that no further command is read.
-    pub(super) fn is_full(&self) -> bool {
-        self.lock().lanes.control_bytes() > REPLIES_WAITING
+        let mut state = self.lock();
+        state.replayed.retain(|frame| frame.member != session);
+        state.behind.retain(|known| known.upgrade().is_some_and(|known| known.identity.session != session));
     }
 
     /// Of closes the first counts.
@@ -188,25 +210,85 @@ impl Outbox {
         self.signalled.notify_one();
     }
 
+    /// Whether so many replies wait that no further command is read.
+    pub(super) fn is_full(&self) -> bool {
+        self.lock().control_bytes > REPLIES_WAITING
+    }
+
     /// Takes the signals that came, oldest first.
     pub(super) fn take_signals(&self) -> Vec<Signal> {
         std::mem::take(&mut self.lock().signals)
     }
 
-    /// Moves up to about `max_bytes` of frames into `batch`. True when there will never be more.
-    pub(super) fn take_batch(&self, max_bytes: usize, batch: &mut Vec<Frame>) -> bool {
+    /// Reads from the socket.
+    pub(super) fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.lock().transport).poll_read(cx, buffer)
+    }
+
+    /// What a pong of the client confirms.
+    pub(super) fn pong(&self, payload: &[u8]) -> Vec<Receipt> {
         let mut state = self.lock();
-        let was_full = state.lanes.control_bytes() > REPLIES_WAITING;
-        state.lanes.pop_batch(max_bytes, batch);
-        if was_full && state.lanes.control_bytes() <= REPLIES_WAITING {
+        let confirmed = state.receipts.as_mut().map(|receipts| receipts.pong(payload)).unwrap_or_default();
+        drop(state);
+        if !confirmed.is_empty() {
+            // There may be more to confirm, in a while.
+            self.to_write.notify_one();
+        }
+        confirmed
+    }
+
+    /// Writes what waits here. Ready when all of it is out and the rooms' turn has come.
+    pub(super) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut state = self.lock();
+        let was_full = state.control_bytes > REPLIES_WAITING;
+        let drained = state.poll_drain(cx);
+        if was_full && state.control_bytes <= REPLIES_WAITING {
             self.signalled.notify_one();
         }
-        state.closed && batch.is_empty()
+        drained
+    }
+
+    /// Ends the writing side of the socket.
+    pub(super) fn poll_shutdown(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.lock().transport).poll_shutdown(cx)
+    }
+
+    /// Members whose rooms have more for them; nobody while they are held.
+    pub(super) fn take_behind(&self) -> Vec<Arc<Session>> {
+        let mut state = self.lock();
+        if state.held {
+            return Vec::new();
+        }
+        std::mem::take(&mut state.behind).into_iter().filter_map(|session| session.upgrade()).collect()
+    }
+
+    /// Asks for the confirmation of HIGH messages, if it is time: true when there is a ping to write now.
+    pub(super) fn ping_if_due(&self, now: Duration) -> bool {
+        let mut state = self.lock();
+        if state.closed {
+            return false;
+        }
+        let Some(payload) = state.receipts.as_mut().and_then(|receipts| receipts.ping_due(now)) else {
+            return false;
+        };
+        state.push_control(ping(&payload));
+        true
+    }
+
+    /// How long until a ping is due, if one will be without further writes.
+    pub(super) fn ping_wait(&self, now: Duration) -> Option<Duration> {
+        self.lock().receipts.as_ref().and_then(|receipts| receipts.ping_wait(now))
     }
 
     /// Whether [`Self::finish`] was called: what is written now is the last.
     pub(super) fn is_finished(&self) -> bool {
         self.lock().closed
+    }
+
+    /// Whether nothing waits here.
+    pub(super) fn is_drained(&self) -> bool {
+        let state = self.lock();
+        state.unsent.is_empty() && state.control.is_empty()
     }
 
     /// Lets the last control frame in and closes. Replies before it still go out; the messages that wait are left out,
@@ -215,10 +297,10 @@ impl Outbox {
         let mut state = self.lock();
         if !state.closed {
             if let Some(bytes) = last {
-                let size = bytes.len();
-                state.lanes.push_control(Frame::control(bytes), size);
+                state.push_control(bytes);
             }
-            state.lanes.remove_where(|_| true);
+            state.replayed = VecDeque::new();
+            state.behind = Vec::new();
             state.closed = true;
         }
         drop(state);
@@ -230,60 +312,129 @@ impl Outbox {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MEMBER: SessionId = SessionId(1);
-
-    fn outbox() -> Outbox {
-        Outbox::new(Bounds { high_bytes: 10, rest_bytes: 100 })
+impl State {
+    /// Whether nothing comes before the messages of rooms.
+    fn is_clear(&self) -> bool {
+        !(self.held || self.closed || self.broken || self.unflushed)
+            && self.unsent.is_empty()
+            && self.control.is_empty()
+            && self.replayed.is_empty()
     }
 
-    fn frame(message: &'static str) -> Frame {
-        let mark = MessageMark::of(&MessageId::from(message));
-        Frame { bytes: Bytes::from(message), member: Some(MEMBER), receipt: None, message: Some(mark) }
-    }
-
-    fn written(outbox: &Outbox) -> Vec<Bytes> {
-        let mut batch = Vec::new();
-        outbox.take_batch(1000, &mut batch);
-        batch.into_iter().map(|frame| frame.bytes).collect()
-    }
-
-    #[test]
-    fn a_message_that_waits_goes_out_as_edited() {
-        let outbox = outbox();
-        let mark = MessageMark::of(&MessageId::from("second"));
-        let edit = |member| outbox.edit(member, mark, || Bytes::from_static(b"edited"));
-        assert_eq!(edit(MEMBER), None, "it is not here yet");
-        for message in ["first", "second", "third"] {
-            outbox.push(Level::Normal, frame(message));
+    fn write(&mut self, batch: Batch<'_>, reader: Reader<'_>, now: Duration) -> Taken {
+        let confirms = reader.session.confirms_high && !batch.numbered.is_empty();
+        // As it will be when everything is taken: the ping then goes in the same write.
+        let mut after = confirms.then(|| self.receipts.clone().unwrap_or_else(|| Box::new(Receipts::new())));
+        let ping = after.as_mut().and_then(|after| {
+            let &(_, number) = batch.numbered.last()?;
+            after.wrote(reader.receipt(number));
+            after.ping_due(now).map(|payload| ping(&payload))
+        });
+        let tail = ping.unwrap_or_default();
+        let written = match self.transport.write_now(batch.bytes, &tail) {
+            Ok(written) => written,
+            Err(_) => {
+                self.broken = true;
+                return Taken::Frames(0);
+            }
+        };
+        self.unflushed = !self.transport.flush_now().unwrap_or(false);
+        if written >= batch.bytes.len() {
+            if after.is_some() {
+                self.receipts = after;
+            }
+            self.unsent = tail.slice(written - batch.bytes.len()..);
+            return if self.is_clear() { Taken::All } else { Taken::Frames(batch.ends.len()) };
         }
-        assert_eq!(edit(SessionId(2)), None, "another member's");
-        assert_eq!(edit(MEMBER), Some(Shed::default()));
-        assert_eq!(written(&outbox), ["first", "edited", "third"]);
-        assert_eq!(edit(MEMBER), None, "it is out");
-    }
-
-    #[test]
-    fn an_overflow_is_told_once() {
-        let outbox = outbox();
-        for _ in 0..5 {
-            outbox.push(Level::High, frame("too much"));
+        let cut = batch.ends.partition_point(|end| *end <= written);
+        self.unsent = Bytes::copy_from_slice(&batch.bytes[written..batch.ends[cut]]);
+        let newest = batch.numbered.iter().take_while(|(frame, _)| *frame <= cut).last();
+        if let Some((_, number)) = newest.filter(|_| confirms) {
+            self.receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(reader.receipt(*number));
         }
-        assert_eq!(outbox.take_signals(), [Signal::Close(Close::COME_BACK)]);
+        Taken::Frames(cut + 1)
     }
 
-    #[test]
-    fn nothing_follows_the_close_frame() {
-        let outbox = outbox();
-        outbox.push(Level::High, frame("high"));
-        outbox.push(Level::Low, frame("low"));
-        outbox.push_control(Bytes::from_static(b"reply"));
-        outbox.finish(Some(Bytes::from_static(b"close")));
-        outbox.push(Level::Low, frame("late"));
-        assert_eq!(written(&outbox), ["reply", "close"]);
-        assert!(outbox.take_batch(1000, &mut Vec::new()), "and there will be nothing more");
+    /// Whether the member was not known to be behind.
+    fn fall_behind(&mut self, session: &Arc<Session>) -> bool {
+        if self.closed || self.behind.iter().any(|known| known.as_ptr() == Arc::as_ptr(session)) {
+            return false;
+        }
+        self.behind.push(Arc::downgrade(session));
+        true
     }
+
+    fn push_control(&mut self, bytes: Bytes) {
+        self.control_bytes += bytes.len() + REPLY_OVERHEAD;
+        self.control.push_back(bytes);
+    }
+
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            if self.unsent.is_empty() && !self.next_write() {
+                ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
+                self.unflushed = false;
+                return Poll::Ready(if self.broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) });
+            }
+            let written = ready!(Pin::new(&mut self.transport).poll_write(cx, &self.unsent))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unsent.advance(written);
+            if self.unsent.is_empty() {
+                // `Bytes` would keep the whole allocation.
+                self.unsent = Bytes::new();
+            }
+        }
+    }
+
+    /// Gathers replies, or if there are none what is replayed, into one write. False when nothing waits.
+    fn next_write(&mut self) -> bool {
+        let mut parts = Vec::new();
+        let mut size = 0;
+        while let Some(bytes) =
+            self.control.pop_front_if(|bytes| size == 0 || size + bytes.len() <= WRITE_BYTES)
+        {
+            self.control_bytes -= bytes.len() + REPLY_OVERHEAD;
+            size += bytes.len();
+            parts.push(bytes);
+        }
+        while self.control.is_empty()
+            && !self.held
+            && let Some(frame) =
+                self.replayed.pop_front_if(|frame| size == 0 || size + frame.bytes.len() <= WRITE_BYTES)
+        {
+            size += frame.bytes.len();
+            if let Some(receipt) = frame.receipt {
+                self.receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(receipt);
+            }
+            parts.push(frame.bytes);
+        }
+        // Most connections are idle most of the time: what they once needed is given back.
+        if self.control.is_empty() {
+            self.control = VecDeque::new();
+        }
+        if self.replayed.is_empty() {
+            self.replayed = VecDeque::new();
+        }
+        self.unsent = match &parts[..] {
+            [only] => only.clone(),
+            parts => {
+                let mut gathered = BytesMut::with_capacity(size);
+                parts.iter().for_each(|part| gathered.extend_from_slice(part));
+                gathered.freeze()
+            }
+        };
+        !self.unsent.is_empty()
+    }
+}
+
+impl Reader<'_> {
+    fn receipt(&self, number: u64) -> Receipt {
+        Receipt { member: self.session.identity.session, epoch: self.epoch, number }
+    }
+}
+
+fn ping(payload: &[u8]) -> Bytes {
+    frame(OpCode::Control(Control::Ping), &[payload])
 }

@@ -1,9 +1,6 @@
 //! What a connection has surely received: HIGH messages are confirmed by the pong to a ping written behind them.
 
-use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use grandstand_room::{gap::Confirmation, session::SessionId};
 
@@ -17,14 +14,11 @@ pub struct Receipt {
     pub number: u64,
 }
 
-/// One per connection, whatever the number of its sessions: the frames it writes are counted, and a ping confirms all
-/// that went before. Written by the writer, read by the reader.
-#[derive(Debug)]
-pub(super) struct Receipts(Mutex<State>);
-
-#[derive(Debug)]
-struct State {
-    /// Positions here count the HIGH frames of this connection.
+/// One per connection that was ever written a HIGH message, whatever the number of its sessions: the writes with HIGH
+/// in them are counted, and a ping confirms all that went before.
+#[derive(Debug, Clone)]
+pub(super) struct Receipts {
+    /// Positions here count the writes with HIGH messages.
     confirmation: Confirmation,
     written: u64,
     /// The newest receipt of each member since the last ping.
@@ -35,43 +29,34 @@ struct State {
 
 impl Receipts {
     pub(super) fn new() -> Self {
-        let confirmation = Confirmation::new(0, 0);
-        Self(Mutex::new(State { confirmation, written: 0, open: Vec::new(), pinged: Vec::new() }))
+        Self { confirmation: Confirmation::new(0, 0), written: 0, open: Vec::new(), pinged: Vec::new() }
     }
 
-    /// A HIGH frame goes to the socket.
-    pub(super) fn wrote(&self, receipt: Receipt) {
-        let mut state = self.lock();
-        state.written += 1;
-        let written = state.written;
-        state.confirmation.wrote_high(written);
-        match state.open.iter_mut().find(|known| known.member == receipt.member) {
+    /// HIGH messages go to the socket, this one last.
+    pub(super) fn wrote(&mut self, receipt: Receipt) {
+        self.written += 1;
+        self.confirmation.wrote_high(self.written);
+        match self.open.iter_mut().find(|known| known.member == receipt.member) {
             Some(known) => *known = receipt,
-            None => state.open.push(receipt),
+            None => self.open.push(receipt),
         }
     }
 
     /// The payload of the ping to write now, if one is due.
-    pub(super) fn ping_due(&self, now: Duration) -> Option<[u8; 8]> {
-        let mut state = self.lock();
-        let payload = state.confirmation.ping_due(now)?;
-        state.pinged = std::mem::take(&mut state.open);
+    pub(super) fn ping_due(&mut self, now: Duration) -> Option<[u8; 8]> {
+        let payload = self.confirmation.ping_due(now)?;
+        self.pinged = std::mem::take(&mut self.open);
         Some(payload)
     }
 
     /// How long until a ping is due, if one will be without further writes.
     pub(super) fn ping_wait(&self, now: Duration) -> Option<Duration> {
-        self.lock().confirmation.ping_wait(now)
+        self.confirmation.ping_wait(now)
     }
 
     /// What a pong confirms; nothing when it was not asked for.
-    pub(super) fn pong(&self, payload: &[u8]) -> Vec<Receipt> {
-        let mut state = self.lock();
-        if state.confirmation.pong(payload) { std::mem::take(&mut state.pinged) } else { Vec::new() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn pong(&mut self, payload: &[u8]) -> Vec<Receipt> {
+        if self.confirmation.pong(payload) { std::mem::take(&mut self.pinged) } else { Vec::new() }
     }
 }
 
@@ -85,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_pong_confirms_what_was_written_before_its_ping() {
-        let receipts = Receipts::new();
+        let mut receipts = Receipts::new();
         let second = Duration::from_secs(1);
         assert_eq!(receipts.ping_due(second), None, "nothing to confirm");
         for written in [receipt(1, 5), receipt(2, 9), receipt(1, 6)] {

@@ -1,9 +1,9 @@
 //! The byte stream under a connection, whatever it runs over.
 
 use std::{
-    io,
+    io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 use bytes::{Buf, Bytes};
@@ -36,6 +36,48 @@ impl Transport {
         debug_assert!(self.read_before.is_empty(), "bytes are put back once");
         self.read_before = read_before;
         self
+    }
+
+    /// Hands over what the socket takes at once, `tail` behind `bytes`; 0 when it takes nothing now.
+    ///
+    /// Who gets less than all taken has to poll: nobody is woken by this.
+    pub(super) fn write_now(&mut self, bytes: &[u8], tail: &[u8]) -> io::Result<usize> {
+        if let Stream::Tcp(stream) = &self.stream {
+            let written = if tail.is_empty() {
+                stream.try_write(bytes)
+            } else {
+                stream.try_write_vectored(&[IoSlice::new(bytes), IoSlice::new(tail)])
+            };
+            return match written {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+                written => written,
+            };
+        }
+        let mut nobody = Context::from_waker(Waker::noop());
+        let mut written = 0;
+        for part in [bytes, tail] {
+            let mut taken = 0;
+            while taken < part.len() {
+                match Pin::new(&mut *self).poll_write(&mut nobody, &part[taken..]) {
+                    Poll::Ready(Ok(count)) if count > 0 => taken += count,
+                    Poll::Ready(Err(error)) => return Err(error),
+                    Poll::Ready(Ok(_)) | Poll::Pending => return Ok(written + taken),
+                }
+            }
+            written += taken;
+        }
+        Ok(written)
+    }
+
+    /// Whether nothing that was taken is kept back; TLS does that when the socket below is full.
+    pub(super) fn flush_now(&mut self) -> io::Result<bool> {
+        if matches!(self.stream, Stream::Tcp(_)) {
+            return Ok(true);
+        }
+        match Pin::new(self).poll_flush(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(flushed) => flushed.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
     }
 
     /// Whether the peer's side is encrypted.
@@ -101,7 +143,7 @@ impl AsyncWrite for Transport {
     fn poll_write_vectored(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
+        bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         each!(self, stream => Pin::new(stream).poll_write_vectored(cx, bufs))
     }

@@ -1,45 +1,68 @@
-//! A room on this node: its members, and the order in which its messages reach them.
+//! A room on this node: its members, the order in which its messages reach them, and what is pending for them.
 
 use std::{
     collections::HashMap,
     ops::RangeInclusive,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
-use grandstand_protocol::{ClientId, RoomId};
+use grandstand_protocol::{AppId, ClientId, RoomId};
 use grandstand_room::{
+    ring::Cursor,
     sequence::{Outcome, Sequencer},
     session::SessionId,
     switches::Counted,
 };
-use indexmap::IndexMap;
 
 use super::member::Session;
-use crate::fanout::Broadcast;
+use crate::{
+    cluster::Except,
+    fanout::{self, Block, Broadcast, Engine, SEATS, Stage},
+};
 
 /// The members of a room on this node.
+///
+/// Locks are taken in this order: roster, block, stage.
 #[derive(Debug)]
 pub struct Hub {
+    pub app: AppId,
     pub room: RoomId,
-    state: Mutex<State>,
+    engine: Arc<Engine>,
+    roster: Mutex<Roster>,
+    stage: Mutex<Stage>,
+    /// The block that a flusher visits next.
+    next_block: AtomicUsize,
+    /// Members that are not where their block is.
+    alone: AtomicUsize,
 }
 
 /// Messages that may wait for one before them; the oldest of more are read from the store again.
 const PARKED: usize = 1024;
 
 #[derive(Debug)]
-struct State {
-    members: IndexMap<SessionId, Member>,
+struct Roster {
+    blocks: Vec<Row>,
+    members: HashMap<SessionId, Placed>,
     /// How many sessions each client id has here.
     clients: HashMap<ClientId, u32>,
     order: Sequencer<Arc<Broadcast>>,
 }
 
-/// A session's stay in the room.
+/// A block and how many of its seats are taken.
 #[derive(Debug)]
-struct Member {
+struct Row {
+    block: Arc<Block>,
+    taken: usize,
+}
+
+#[derive(Debug)]
+struct Placed {
     session: Arc<Session>,
-    epoch: u64,
+    /// Index of its block.
+    row: usize,
 }
 
 /// What became of a numbered message.
@@ -52,73 +75,121 @@ pub enum Ordered {
 }
 
 impl Hub {
-    pub(super) fn new(room: RoomId) -> Self {
-        let (members, clients) = (IndexMap::new(), HashMap::new());
-        Self { room, state: Mutex::new(State { members, clients, order: Sequencer::new(PARKED) }) }
+    pub(super) fn new(app: AppId, room: RoomId, engine: Arc<Engine>) -> Self {
+        let order = Sequencer::new(PARKED);
+        let roster = Roster { blocks: Vec::new(), members: HashMap::new(), clients: HashMap::new(), order };
+        Self {
+            app,
+            room,
+            stage: Mutex::new(engine.stage()),
+            engine,
+            roster: Mutex::new(roster),
+            next_block: AtomicUsize::new(0),
+            alone: AtomicUsize::new(0),
+        }
     }
 
-    /// Takes a member in; returns the number of the newest message that went out before.
-    pub(super) fn insert(&self, session: &Arc<Session>, epoch: u64, head: u64) -> u64 {
-        let mut state = self.lock();
-        let due = state.order.set_base(head);
+    /// Takes a member in; returns its block, and the number of the newest message that went out before.
+    pub(super) fn insert(
+        self: &Arc<Self>,
+        session: &Arc<Session>,
+        epoch: u64,
+        head: u64,
+    ) -> (Arc<Block>, u64) {
+        let mut roster = self.roster();
+        let due = roster.order.set_base(head);
         // Those that waited for the base came before this member.
-        state.deliver_all(due);
-        let member = Member { session: Arc::clone(session), epoch };
-        if state.members.insert(session.identity.session, member).is_none() {
-            *state.clients.entry(session.identity.client.clone()).or_default() += 1;
+        self.deliver_all(&roster, due);
+        let delivered = roster.order.base().unwrap_or(head);
+        if let Some(known) = roster.members.get(&session.identity.session) {
+            let block = &roster.blocks[known.row].block;
+            block.renew(session, epoch);
+            return (Arc::clone(block), delivered);
         }
-        state.order.base().unwrap_or(head)
+        let row = self.seat(&mut roster, session, epoch);
+        let block = Arc::clone(&roster.blocks[row].block);
+        let placed = Placed { session: Arc::clone(session), row };
+        roster.members.insert(session.identity.session, placed);
+        *roster.clients.entry(session.identity.client.clone()).or_default() += 1;
+        (block, delivered)
+    }
+
+    /// A free seat in a block that nobody visits now, or in a new one.
+    fn seat(&self, roster: &mut Roster, session: &Arc<Session>, epoch: u64) -> usize {
+        let head = self.stage().head();
+        let free = roster
+            .blocks
+            .iter()
+            .rposition(|row| row.taken < SEATS && row.block.try_enter(self, session, epoch, head));
+        let row = free.unwrap_or_else(|| {
+            let block = Block::new(roster.blocks.len() as u64, head);
+            block.enter(self, session, epoch, head);
+            roster.blocks.push(Row { block: Arc::new(block), taken: 0 });
+            roster.blocks.len() - 1
+        });
+        roster.blocks[row].taken += 1;
+        row
     }
 
     pub(super) fn remove(&self, session: &Arc<Session>) {
-        let mut state = self.lock();
+        let mut roster = self.roster();
         let id = &session.identity.session;
-        if !state.members.get(id).is_some_and(|known| Arc::ptr_eq(&known.session, session)) {
+        if !roster.members.get(id).is_some_and(|known| Arc::ptr_eq(&known.session, session)) {
             return;
         }
-        state.members.swap_remove(id);
+        let Some(placed) = roster.members.remove(id) else { return };
+        let row = &mut roster.blocks[placed.row];
+        row.taken -= 1;
+        if let Some(cursor) = row.block.leave(self, session) {
+            self.stage().left(&cursor, &session.exempt());
+        }
+        session.forget_all_exempt();
+        while roster.blocks.pop_if(|row| row.taken == 0).is_some() {}
         let client = &session.identity.client;
-        if let Some(count) = state.clients.get_mut(client) {
+        if let Some(count) = roster.clients.get_mut(client) {
             *count -= 1;
             if *count == 0 {
-                state.clients.remove(client);
+                roster.clients.remove(client);
             }
         }
+        drop(roster);
+        self.settle();
     }
 
+    /// Whether nobody is here, and no message can be asked for any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.lock().members.is_empty()
+        self.roster().members.is_empty()
     }
 
     pub fn members(&self) -> Vec<Arc<Session>> {
-        self.lock().members.values().map(|member| Arc::clone(&member.session)).collect()
+        self.roster().members.values().map(|placed| Arc::clone(&placed.session)).collect()
     }
 
     /// Some of the distinct client ids here.
     pub fn some_clients(&self, limit: usize) -> Vec<String> {
-        self.lock().clients.keys().take(limit).map(ToString::to_string).collect()
+        self.roster().clients.keys().take(limit).map(ToString::to_string).collect()
     }
 
     pub fn count(&self, counted: Counted) -> usize {
-        let state = self.lock();
+        let roster = self.roster();
         match counted {
-            Counted::Clients => state.clients.len(),
-            Counted::Sessions => state.members.len(),
+            Counted::Clients => roster.clients.len(),
+            Counted::Sessions => roster.members.len(),
         }
     }
 
     /// Delivers at once: things without a number.
-    pub fn deliver(&self, broadcast: &Broadcast) {
-        self.lock().deliver(broadcast);
+    pub fn deliver(self: &Arc<Self>, broadcast: &Arc<Broadcast>) {
+        self.enter(&self.roster(), broadcast);
     }
 
     /// Delivers a numbered message in its turn.
-    pub fn offer(&self, number: u64, broadcast: Arc<Broadcast>) -> Ordered {
-        let mut state = self.lock();
-        match state.order.offer(number, number.saturating_sub(1), broadcast) {
+    pub fn offer(self: &Arc<Self>, number: u64, broadcast: Arc<Broadcast>) -> Ordered {
+        let mut roster = self.roster();
+        match roster.order.offer(number, number.saturating_sub(1), broadcast) {
             Outcome::Deliver(first, due) => {
-                state.deliver(&first);
-                state.deliver_all(due);
+                self.enter(&roster, &first);
+                self.deliver_all(&roster, due);
                 Ordered::Done
             }
             Outcome::Parked => Ordered::Waiting,
@@ -128,33 +199,108 @@ impl Hub {
 
     /// The numbers that messages wait for.
     pub fn missing(&self) -> Option<RangeInclusive<u64>> {
-        self.lock().order.missing()
+        self.roster().order.missing()
     }
 
     /// Fills a gap with what the store has; numbers it lacks are given up.
-    pub fn fill(&self, missing: &RangeInclusive<u64>, found: Vec<(u64, Arc<Broadcast>)>) {
-        let mut state = self.lock();
-        let due = state.order.fill(found);
-        state.deliver_all(due);
-        let due = state.order.skip_to(*missing.end());
-        state.deliver_all(due);
+    pub fn fill(self: &Arc<Self>, missing: &RangeInclusive<u64>, found: Vec<(u64, Arc<Broadcast>)>) {
+        let mut roster = self.roster();
+        let due = roster.order.fill(found);
+        self.deliver_all(&roster, due);
+        let due = roster.order.skip_to(*missing.end());
+        self.deliver_all(&roster, due);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn deliver_all(&self, due: Vec<Arc<Broadcast>>) {
+    fn deliver_all(self: &Arc<Self>, roster: &Roster, due: Vec<Arc<Broadcast>>) {
         for broadcast in due {
-            self.deliver(&broadcast);
+            self.enter(roster, &broadcast);
         }
     }
 
-    fn deliver(&self, broadcast: &Broadcast) {
-        for member in self.members.values() {
-            broadcast.send_to(&member.session, member.epoch);
+    /// An event enters the stage, for everybody who is here now, and flushers set out.
+    fn enter(self: &Arc<Self>, roster: &Roster, broadcast: &Arc<Broadcast>) {
+        let exempt = roster.left_out(broadcast.except());
+        let eligible = u32::try_from(roster.members.len() - exempt.len()).unwrap_or(u32::MAX);
+        if eligible == 0 {
+            return;
+        }
+        let mut stage = self.stage();
+        let Some((level, position)) = self.engine.admit(&self.app, &mut stage, broadcast, eligible) else {
+            return;
+        };
+        for session in exempt {
+            session.add_exempt(level, position);
+        }
+        if stage.take_flusher(fanout::flushers(roster.blocks.len(), self.engine.workers())) {
+            self.engine.spawn(fanout::flush(Arc::clone(self)));
+        }
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(crate) fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn block_count(&self) -> usize {
+        self.roster().blocks.len()
+    }
+
+    pub(crate) fn blocks(&self) -> Vec<Arc<Block>> {
+        self.roster().blocks.iter().map(|row| Arc::clone(&row.block)).collect()
+    }
+
+    /// The next block on the round.
+    pub(crate) fn next_block(&self) -> Option<Arc<Block>> {
+        let roster = self.roster();
+        let at = self.next_block.fetch_add(1, Ordering::Relaxed) % roster.blocks.len().max(1);
+        roster.blocks.get(at).map(|row| Arc::clone(&row.block))
+    }
+
+    /// A flusher found nothing to do since the stage stood at `head`: true when it may go.
+    pub(crate) fn retire(&self, head: Cursor) -> bool {
+        let retired = self.stage().retire_flusher(head);
+        if retired {
+            self.settle();
+        }
+        retired
+    }
+
+    /// Forgets what everybody has.
+    pub(crate) fn settle(&self) {
+        if self.alone.load(Ordering::Relaxed) == 0 {
+            self.stage().clear_if_idle();
+        }
+    }
+
+    pub(crate) fn one_more_alone(&self) {
+        self.alone.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn one_less_alone(&self) {
+        self.alone.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn roster(&self) -> MutexGuard<'_, Roster> {
+        self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Roster {
+    /// Members that an event is not for.
+    fn left_out(&self, except: &Except) -> Vec<&Arc<Session>> {
+        match except {
+            Except::Nobody => Vec::new(),
+            Except::Session(sender) => {
+                self.members.get(sender).map(|placed| &placed.session).into_iter().collect()
+            }
+            Except::Client(sender) if self.clients.contains_key(sender) => {
+                let sessions = self.members.values().map(|placed| &placed.session);
+                sessions.filter(|session| session.identity.client == *sender).collect()
+            }
+            Except::Client(_) => Vec::new(),
         }
     }
 }

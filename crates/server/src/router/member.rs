@@ -5,12 +5,15 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use grandstand_protocol::{AppId, Format, RoomId};
-use grandstand_room::session::{Identity, Live};
+use grandstand_protocol::{AppId, ClientId, Format, Level, RoomId};
+use grandstand_room::{
+    ring::Cursor,
+    session::{Identity, Live},
+};
 use tokio::time::Instant;
 
 use super::hub::Hub;
-use crate::{gateway::outbox::Outbox, store::Claimed};
+use crate::{fanout::Block, gateway::outbox::Outbox, store::Claimed};
 
 /// How pushes are written for a socket.
 #[derive(Debug)]
@@ -72,12 +75,23 @@ pub struct Session {
     place: Mutex<Option<Place>>,
     /// The newest message number of its room whose HIGH messages the client has confirmed.
     confirmed: AtomicU64,
+    /// Whether its app has HIGH messages confirmed and delivered again.
+    pub confirms_high: bool,
+    exempt: Exempt,
 }
 
 #[derive(Debug)]
 struct Place {
     hub: Arc<Hub>,
+    block: Arc<Block>,
     epoch: u64,
+}
+
+/// Positions of its room's ring that are not for a session and that it has not passed yet: what it sent itself.
+#[derive(Debug, Default)]
+struct Exempt {
+    any: AtomicBool,
+    positions: Mutex<Vec<(Level, u64)>>,
 }
 
 /// Where a session is, or was.
@@ -96,9 +110,16 @@ impl Session {
         style: Arc<Style>,
         sdk: Sdk,
         replaced_at: Option<Instant>,
+        confirms_high: bool,
     ) -> Self {
         let (place, confirmed) = (Mutex::new(None), AtomicU64::new(0));
-        Self { app, identity, outbox, style, sdk, replaced_at, place, confirmed }
+        let exempt = Exempt::default();
+        Self { app, identity, outbox, style, sdk, replaced_at, place, confirmed, confirms_high, exempt }
+    }
+
+    /// Whose name pushes have to carry: none where the client does without.
+    pub fn addressee(&self) -> Option<&ClientId> {
+        (!self.style.omits_peer()).then_some(&self.identity.client)
     }
 
     /// As an open on another socket sees it.
@@ -136,8 +157,41 @@ impl Session {
         if place.is_none() {
             self.confirmed.store(confirmed, Ordering::Relaxed);
         }
-        *place = Some(Place { hub: Arc::clone(hub), epoch: claimed.epoch });
-        hub.insert(self, claimed.epoch, claimed.head)
+        let (block, delivered) = hub.insert(self, claimed.epoch, claimed.head);
+        *place = Some(Place { hub: Arc::clone(hub), block, epoch: claimed.epoch });
+        delivered
+    }
+
+    /// Where it is in its room, for fan-out.
+    pub(crate) fn seat(&self) -> Option<(Arc<Hub>, Arc<Block>)> {
+        self.lock().as_ref().map(|place| (Arc::clone(&place.hub), Arc::clone(&place.block)))
+    }
+
+    /// Whether something is pending in its room that is not for it.
+    pub(crate) fn has_exempt(&self) -> bool {
+        self.exempt.any.load(Ordering::Acquire)
+    }
+
+    /// What is pending in its room that is not for it.
+    pub(crate) fn exempt(&self) -> Vec<(Level, u64)> {
+        if self.has_exempt() { self.exempt.lock().clone() } else { Vec::new() }
+    }
+
+    pub(super) fn add_exempt(&self, level: Level, position: u64) {
+        self.exempt.change(|positions| positions.push((level, position)));
+    }
+
+    /// It has got so far: what is behind it does not matter any more.
+    pub(crate) fn forget_exempt(&self, cursor: Cursor) {
+        if self.has_exempt() {
+            self.exempt.change(|positions| {
+                positions.retain(|(level, position)| cursor.next(*level) <= *position);
+            });
+        }
+    }
+
+    pub(super) fn forget_all_exempt(&self) {
+        self.exempt.change(Vec::clear);
     }
 
     /// Leaves its room if `condition` holds for where it is; returns where it was.
@@ -161,5 +215,20 @@ impl Session {
 
     fn lock(&self) -> MutexGuard<'_, Option<Place>> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Exempt {
+    fn change(&self, change: impl FnOnce(&mut Vec<(Level, u64)>)) {
+        let mut positions = self.lock();
+        change(&mut positions);
+        if positions.is_empty() {
+            *positions = Vec::new();
+        }
+        self.any.store(!positions.is_empty(), Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Level, u64)>> {
+        self.positions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -119,7 +119,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         let replaced_at = arrival.takes_over.then_some(now);
         let identity;
         (identity, past) = replay::identify(&node, app, &login, arrival, remembered);
-        Session::new(app.id.clone(), identity, outbox, style, sdk, replaced_at)
+        Session::new(app.id.clone(), identity, outbox, style, sdk, replaced_at, app.switches.high_replay)
     });
     let Some(opened) = opened else {
         let detail = "another device holds this client id and tag; open without reopen to take it";

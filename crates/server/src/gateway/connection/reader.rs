@@ -1,11 +1,11 @@
 //! The reading half of a connection: frames become commands, commands are answered one after the other.
 
-use std::{cell::RefCell, future::poll_fn, io, net::IpAddr, pin::Pin, sync::Arc, task::ready};
+use std::{cell::RefCell, future::poll_fn, io, net::IpAddr, sync::Arc, task::ready};
 
 use bytes::Bytes;
 use grandstand_protocol::{Command, Format, Request, Subprotocol};
 use tokio::{
-    io::{AsyncRead, ReadBuf, ReadHalf},
+    io::ReadBuf,
     time::{Instant, sleep_until},
 };
 use tracing::debug;
@@ -17,8 +17,6 @@ use crate::{
         close::Close,
         frames::{FrameLimits, Frames, Incoming, frame},
         outbox::{Outbox, Signal},
-        receipts::Receipts,
-        transport::Transport,
     },
     node::Node,
     service::{self, Socket},
@@ -43,9 +41,7 @@ pub(super) struct Peer {
 /// Reads until the client goes, a fault closes the connection, or the server does.
 pub(super) struct Reader<'a> {
     node: &'a Arc<Node>,
-    stream: ReadHalf<Transport>,
     outbox: &'a Arc<Outbox>,
-    receipts: &'a Receipts,
     peer: Peer,
     frames: Frames,
     /// There from the moment it is known what the client speaks.
@@ -75,22 +71,14 @@ enum Turn {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(
-        node: &'a Arc<Node>,
-        stream: ReadHalf<Transport>,
-        outbox: &'a Arc<Outbox>,
-        receipts: &'a Receipts,
-        peer: Peer,
-    ) -> Self {
+    pub(super) fn new(node: &'a Arc<Node>, outbox: &'a Arc<Outbox>, peer: Peer) -> Self {
         let limits = &node.config.limits;
         let fragments = u32::try_from(limits.fragments).unwrap_or(u32::MAX);
         let frames = Frames::new(FrameLimits { message: limits.frame, fragments });
         let now = node.clock.now();
         let mut reader = Self {
             node,
-            stream,
             outbox,
-            receipts,
             peer,
             frames,
             socket: None,
@@ -133,7 +121,7 @@ impl<'a> Reader<'a> {
 
     /// Reads on until the peer has closed too, and looks at nothing.
     pub(super) async fn discard(&mut self) {
-        while matches!(read(&mut self.stream, |_| {}).await, Ok(1..)) {}
+        while matches!(read(self.outbox, |_| {}).await, Ok(1..)) {}
     }
 
     async fn turn(&mut self) -> Result<(), End> {
@@ -162,7 +150,7 @@ impl<'a> Reader<'a> {
             biased;
             () = self.outbox.signalled.notified() => Turn::Signals,
             () = self.peer.seat.displaced() => Turn::Displaced,
-            read = read(&mut self.stream, |bytes| self.frames.feed(bytes)), if !paused => Turn::Read(read),
+            read = read(self.outbox, |bytes| self.frames.feed(bytes)), if !paused => Turn::Read(read),
             () = sleep_until(deadline) => Turn::Deadline,
         }
     }
@@ -218,7 +206,7 @@ impl<'a> Reader<'a> {
                     self.outbox.push_control(frame(OpCode::Control(Control::Pong), &[&payload]));
                 }
                 Incoming::Pong(payload) => {
-                    for receipt in self.receipts.pong(&payload) {
+                    for receipt in self.outbox.pong(&payload) {
                         if let Some(socket) = &self.socket {
                             socket.confirm(receipt);
                         }
@@ -259,11 +247,11 @@ impl<'a> Reader<'a> {
 }
 
 /// Reads what there is into the thread's buffer and hands it on.
-async fn read(stream: &mut ReadHalf<Transport>, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
+async fn read(outbox: &Outbox, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
     poll_fn(|cx| {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer))?;
+            ready!(outbox.poll_read(cx, &mut buffer))?;
             take(buffer.filled());
             io::Result::Ok(buffer.filled().len()).into()
         })

@@ -1,100 +1,65 @@
-//! The writing half of a connection: what gathered since the last write goes out in one.
+//! The writing half of a connection: replies, and what the socket did not take when fan-out wrote to it.
 
-use bytes::{BufMut, BytesMut};
-use tokio::{
-    io::{AsyncWriteExt, WriteHalf},
-    time::sleep,
-};
-use tungstenite::protocol::frame::coding::{Control, OpCode};
+use std::future::poll_fn;
+
+use tokio::{task::yield_now, time::sleep};
 
 use crate::{
-    gateway::{
-        frames::frame,
-        outbox::{Frame, Outbox},
-        receipts::Receipts,
-        transport::Transport,
-    },
+    fanout::{self, Progress},
+    gateway::outbox::Outbox,
     node::Node,
 };
-
-/// Bytes of one write (design 5).
-const WRITE_BYTES: usize = 64 * 1024;
 
 /// Writes until the outbox is finished or the socket breaks.
 pub(super) struct Writer<'a> {
     node: &'a Node,
-    stream: WriteHalf<Transport>,
     outbox: &'a Outbox,
-    receipts: &'a Receipts,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(
-        node: &'a Node,
-        stream: WriteHalf<Transport>,
-        outbox: &'a Outbox,
-        receipts: &'a Receipts,
-    ) -> Self {
-        Self { node, stream, outbox, receipts }
+    pub(super) fn new(node: &'a Node, outbox: &'a Outbox) -> Self {
+        Self { node, outbox }
     }
 
-    pub(super) async fn run(mut self) {
-        loop {
-            // Made anew each time: an idle connection holds no buffer.
-            let mut batch = Vec::new();
-            if self.outbox.take_batch(WRITE_BYTES, &mut batch) {
-                break;
-            }
-            if batch.is_empty() {
+    pub(super) async fn run(self) {
+        while poll_fn(|cx| self.outbox.poll_drain(cx)).await.is_ok() {
+            if self.outbox.is_finished() {
+                if self.outbox.is_drained() {
+                    // An error here means that the peer was faster.
+                    let _ = poll_fn(|cx| self.outbox.poll_shutdown(cx)).await;
+                    return;
+                }
+            } else if self.outbox.ping_if_due(self.node.uptime()) {
+                // First: a client that is always a little behind has to be confirmed, too.
+            } else if self.fetch() {
+                // Others have their turn, however much this client has to catch up with.
+                yield_now().await;
+            } else {
                 self.wait().await;
-            } else if !self.write(batch).await {
-                return;
-            }
-            // Also behind a write: a client that is always a little behind has to be confirmed, too.
-            if !self.outbox.is_finished() && !self.ping().await {
-                return;
             }
         }
-        // An error here means that the peer was faster.
-        let _ = self.stream.shutdown().await;
+    }
+
+    /// Gives the socket what rooms still have for its members; true when there may be more to write at once.
+    fn fetch(&self) -> bool {
+        let mut again = false;
+        for session in self.outbox.take_behind() {
+            if fanout::catch_up(&session) == Progress::More {
+                self.outbox.fetch_later(&session);
+            }
+            again = true;
+        }
+        again
     }
 
     /// Until there is something to write, or a ping is due.
     async fn wait(&self) {
-        match self.receipts.ping_wait(self.node.uptime()) {
+        match self.outbox.ping_wait(self.node.uptime()) {
             None => self.outbox.to_write.notified().await,
             Some(wait) => tokio::select! {
                 () = self.outbox.to_write.notified() => {}
                 () = sleep(wait) => {}
             },
         }
-    }
-
-    /// False when the socket is broken.
-    async fn write(&mut self, batch: Vec<Frame>) -> bool {
-        for receipt in batch.iter().filter_map(|frame| frame.receipt) {
-            self.receipts.wrote(receipt);
-        }
-        if let [only] = &batch[..] {
-            return self.stream.write_all(&only.bytes).await.is_ok() && self.flush().await;
-        }
-        let size = batch.iter().map(|frame| frame.bytes.len()).sum();
-        let mut gathered = BytesMut::with_capacity(size);
-        for frame in batch {
-            gathered.put(frame.bytes);
-        }
-        self.stream.write_all(&gathered).await.is_ok() && self.flush().await
-    }
-
-    /// TLS keeps back what it could not write at once.
-    async fn flush(&mut self) -> bool {
-        self.stream.flush().await.is_ok()
-    }
-
-    /// Asks for the confirmation of HIGH messages, if it is time. False when the socket is broken.
-    async fn ping(&mut self) -> bool {
-        let Some(position) = self.receipts.ping_due(self.node.uptime()) else { return true };
-        let ping = frame(OpCode::Control(Control::Ping), &[&position]);
-        self.stream.write_all(&ping).await.is_ok() && self.flush().await
     }
 }

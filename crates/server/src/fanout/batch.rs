@@ -1,0 +1,194 @@
+//! Frames for one write: what is planned for the readers of a room, built once for all that read the same.
+
+use std::{sync::Arc, time::Duration};
+
+use grandstand_protocol::{ClientId, Format, Level};
+use grandstand_room::{account::Outcome, ring::Cursor, thinning::Keep};
+
+use super::stage::{Count, Entry, LEVELS, Stage};
+use crate::{
+    gateway::outbox::{Batch, WRITE_BYTES},
+    router::{Session, Style},
+};
+
+/// What one write from a position of the ring carries.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    start: Cursor,
+    steps: Vec<Step>,
+    /// When the oldest of it came.
+    oldest: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Step {
+    level: Level,
+    position: u64,
+    entry: Entry,
+    fate: Fate,
+}
+
+/// What becomes of an event for all of a shed class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Shown,
+    /// A message that was recalled while it waited: its stub is shown.
+    Stub,
+    /// An edit of a message that these readers have not had yet: they get that one as it is now.
+    Told,
+    Thinned,
+}
+
+impl Plan {
+    /// Plans what is pending after `start`. The class decides what is left out while the node cannot keep up.
+    pub(super) fn make(&mut self, stage: &Stage, start: Cursor, keep: Keep, class: u64) {
+        self.start = start;
+        self.oldest = stage.ring.oldest(&start);
+        self.steps.clear();
+        stage.ring.gather(&start, WRITE_BYTES, |level, position, entry| {
+            let has_passed = |(level, position): (Level, u64)| start.next(level) > position;
+            let fate = if !keep.shows(level, position, class) {
+                Fate::Thinned
+            } else if entry.changes.is_some_and(|changed| !has_passed(changed)) {
+                Fate::Told
+            } else if entry.broadcast.is_stub() {
+                Fate::Stub
+            } else {
+                Fate::Shown
+            };
+            self.steps.push(Step { level, position, entry: entry.clone(), fate });
+        });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    pub(super) fn oldest(&self) -> Option<Duration> {
+        self.oldest
+    }
+
+    pub(super) fn holds(&self, level: Level, position: u64) -> bool {
+        self.steps.iter().any(|step| step.level == level && step.position == position)
+    }
+
+    /// Where a reader stands that has taken so many of the steps.
+    pub(super) fn after(&self, steps: usize) -> Cursor {
+        let mut cursor = self.start;
+        for step in &self.steps[..steps] {
+            cursor.pass(step.level, step.position);
+        }
+        cursor
+    }
+
+    /// What `members` readers got that have taken so many of the steps.
+    pub(super) fn count(&self, steps: usize, members: i64, counts: &mut Vec<Count>) {
+        let end = self.after(steps);
+        counts.extend(LEVELS.map(|level| {
+            let (from, until) = (self.start.next(level), end.next(level));
+            Count { level, from, until, outcome: Outcome::Written, members }
+        }));
+        for step in &self.steps[..steps] {
+            let outcome = match step.fate {
+                Fate::Shown | Fate::Told => continue,
+                Fate::Stub => Outcome::Recalled,
+                Fate::Thinned => Outcome::Thinned,
+            };
+            for (outcome, members) in [(Outcome::Written, -members), (outcome, members)] {
+                counts.push(Count::one(step.level, step.position, outcome, members));
+            }
+        }
+    }
+
+    fn frames(&self, first_generation: bool) -> impl Iterator<Item = (&Step, bool)> {
+        self.steps.iter().map(move |step| {
+            let is_shown = matches!(step.fate, Fate::Shown | Fate::Stub);
+            (step, is_shown && step.entry.broadcast.is_understood(first_generation))
+        })
+    }
+}
+
+/// A plan in bytes, with one end for each of its steps.
+#[derive(Debug, Default)]
+pub(super) struct Built {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    numbered: Vec<(usize, u64)>,
+}
+
+impl Built {
+    /// Builds a plan for all readers of one style, or for one that needs its client id in each frame. `exempt` are
+    /// positions that are not for this reader.
+    pub(super) fn build(
+        &mut self,
+        plan: &Plan,
+        kind: Kind,
+        addressee: Option<&ClientId>,
+        exempt: &[(Level, u64)],
+    ) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.numbered.clear();
+        for (at, (step, is_shown)) in plan.frames(kind.first_generation).enumerate() {
+            if is_shown && !exempt.contains(&(step.level, step.position)) {
+                step.entry.broadcast.append_to(&mut self.bytes, kind.format, addressee);
+                if let Some(number) = step.entry.broadcast.confirmed_number() {
+                    self.numbered.push((at, number));
+                }
+            }
+            self.ends.push(self.bytes.len());
+        }
+    }
+
+    pub(super) fn batch(&self) -> Batch<'_> {
+        Batch { bytes: &self.bytes, ends: &self.ends, numbered: &self.numbered }
+    }
+}
+
+/// What decides how a frame looks, beside the client's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind {
+    format: Format,
+    first_generation: bool,
+}
+
+impl Kind {
+    pub(super) fn of(style: &Style) -> Self {
+        Self { format: style.format, first_generation: style.first_generation }
+    }
+}
+
+/// A plan, built once for each kind of readers that there are.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    built: Vec<(Option<Kind>, Built)>,
+}
+
+impl Shared {
+    /// The plan has changed.
+    pub(super) fn clear(&mut self) {
+        for (kind, _) in &mut self.built {
+            *kind = None;
+        }
+    }
+
+    pub(super) fn batch(&mut self, plan: &Plan, session: &Arc<Session>) -> Batch<'_> {
+        let kind = Kind::of(&session.style);
+        let at = self.built.iter().position(|(known, _)| *known == Some(kind));
+        let at = at.unwrap_or_else(|| {
+            let free = self.built.iter().position(|(known, _)| known.is_none());
+            let at = free.unwrap_or_else(|| {
+                self.built.push((None, Built::default()));
+                self.built.len() - 1
+            });
+            self.built[at].0 = Some(kind);
+            self.built[at].1.build(plan, kind, None, &[]);
+            at
+        });
+        self.built[at].1.batch()
+    }
+}

@@ -1,0 +1,323 @@
+//! A block of a room's members: who is where in the ring, and how they get on from there.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use grandstand_protocol::Level;
+use grandstand_room::{
+    account::Outcome,
+    ring::{Cause, Cursor, Shed},
+};
+
+use super::{
+    batch::{Built, Kind, Plan, Shared},
+    stage::Count,
+};
+use crate::{
+    gateway::{
+        close::Close,
+        outbox::{Batch, Reader, Signal, Taken},
+    },
+    router::{Hub, Session},
+};
+
+/// Members of a block. A visit of all of them takes about half a millisecond, in which nobody else gets at them.
+pub(crate) const SEATS: usize = 64;
+
+/// Members that are at one position of the ring, but for those that are behind. Also a shed class: what is left out
+/// for one of them is left out for all, so that they share their frames.
+#[derive(Debug)]
+pub(crate) struct Block {
+    /// Tells shed classes apart.
+    class: u64,
+    seats: Mutex<Seats>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Seats {
+    cursor: Cursor,
+    members: Vec<Member>,
+}
+
+/// A session's stay in the room.
+#[derive(Debug)]
+struct Member {
+    session: Arc<Session>,
+    epoch: u64,
+    /// Where it is if it is not where the block is: its socket did not take everything, or it came later.
+    own: Option<Box<Cursor>>,
+}
+
+/// How far a member got that was behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// It has everything, or its socket takes no more for now, or it is not there any more.
+    Done,
+    /// It may get more at once.
+    More,
+}
+
+/// What a visit found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Visit {
+    /// Nothing is pending that could be written now.
+    Idle,
+    Wrote,
+    /// Somebody else is at it.
+    Busy,
+}
+
+/// Buffers of a flusher, used again for each block.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    plan: Plan,
+    shared: Shared,
+    own_plan: Plan,
+    own: Built,
+    counts: Vec<Count>,
+    pub(super) stats: Stats,
+}
+
+/// What a flusher has done since it last told.
+#[derive(Debug, Default)]
+pub(super) struct Stats {
+    pub(super) writes: u64,
+    pub(super) bytes: u64,
+}
+
+impl Block {
+    pub(crate) fn new(class: u64, cursor: Cursor) -> Self {
+        Self { class, seats: Mutex::new(Seats { cursor, members: Vec::new() }) }
+    }
+
+    /// Takes a member in that gets what comes after `head`. False when a flusher is here: try another block.
+    pub(crate) fn try_enter(&self, hub: &Hub, session: &Arc<Session>, epoch: u64, head: Cursor) -> bool {
+        let Ok(mut seats) = self.seats.try_lock() else { return false };
+        seats.enter(hub, session, epoch, head);
+        true
+    }
+
+    /// The same for a block that nobody else knows yet.
+    pub(crate) fn enter(&self, hub: &Hub, session: &Arc<Session>, epoch: u64, head: Cursor) {
+        self.lock().enter(hub, session, epoch, head);
+    }
+
+    /// A member comes again, by a later claim.
+    pub(crate) fn renew(&self, session: &Arc<Session>, epoch: u64) {
+        for member in self.lock().members.iter_mut().filter(|member| Arc::ptr_eq(&member.session, session)) {
+            member.epoch = epoch;
+        }
+    }
+
+    /// Takes a member out; returns where it was.
+    pub(crate) fn leave(&self, hub: &Hub, session: &Arc<Session>) -> Option<Cursor> {
+        let mut seats = self.lock();
+        let at = seats.members.iter().position(|member| Arc::ptr_eq(&member.session, session))?;
+        let member = seats.members.swap_remove(at);
+        if seats.members.is_empty() {
+            seats.members = Vec::new();
+        }
+        let Some(own) = member.own else { return Some(seats.cursor) };
+        hub.one_less_alone();
+        Some(*own)
+    }
+
+    /// Where each member is.
+    pub(super) fn cursors(&self) -> Vec<Cursor> {
+        let seats = self.lock();
+        seats.members.iter().map(|member| member.own.as_deref().copied().unwrap_or(seats.cursor)).collect()
+    }
+
+    /// Writes what is pending to every member whose socket takes it.
+    pub(super) fn visit(&self, hub: &Hub, work: &mut Work) -> Visit {
+        let Ok(mut seats) = self.seats.try_lock() else { return Visit::Busy };
+        let Seats { cursor, members } = &mut *seats;
+        let now = hub.engine().now();
+        let keep = hub.engine().keep(now);
+        let start = *cursor;
+        let shed = {
+            let stage = hub.stage();
+            if start == stage.head() && members.iter().all(|member| member.own.is_none()) {
+                return Visit::Idle;
+            }
+            let shed = stage.ring.shed(cursor, now);
+            work.plan.make(&stage, *cursor, keep, self.class);
+            work.shared.clear();
+            shed
+        };
+        // After the plan was made: whatever is in it and not for its sender is known by now.
+        for member in members.iter_mut().filter(|member| member.session.has_exempt()) {
+            member.go_alone(hub, start);
+        }
+        let in_step =
+            i64::try_from(members.iter().filter(|member| member.own.is_none()).count()).unwrap_or(0);
+        count_dropped(&shed, in_step, &[], &mut work.counts);
+        let written_before = work.stats.bytes;
+        let (mut all, mut wrote) = (0, !work.plan.is_empty());
+        for member in members.iter_mut() {
+            if member.own.is_some() {
+                wrote |= member.catch_up(hub, self.class, work, now) == Progress::More;
+                continue;
+            }
+            if shed.high_lost {
+                member.come_back();
+            }
+            match member.write(work, now) {
+                Taken::All => all += 1,
+                Taken::Frames(steps) => {
+                    work.plan.count(steps, 1, &mut work.counts);
+                    member.go_alone(hub, work.plan.after(steps));
+                }
+            }
+        }
+        work.plan.count(work.plan.len(), all, &mut work.counts);
+        *cursor = work.plan.after(work.plan.len());
+        let end = *cursor;
+        members.iter_mut().for_each(|member| member.fall_in(hub, end));
+        hub.stage().count(work.counts.drain(..));
+        if let Some(lag) = work.plan.oldest().map(|at| now.saturating_sub(at)) {
+            let bytes = work.stats.bytes - written_before;
+            hub.engine().observe(lag, bytes / in_step.max(1).unsigned_abs(), now);
+        }
+        if wrote { Visit::Wrote } else { Visit::Idle }
+    }
+
+    /// Gives a member that is behind what its socket takes.
+    fn catch_up(&self, hub: &Hub, session: &Arc<Session>, work: &mut Work) -> Progress {
+        let mut seats = self.lock();
+        let Seats { cursor, members } = &mut *seats;
+        let Some(member) = members.iter_mut().find(|member| Arc::ptr_eq(&member.session, session)) else {
+            return Progress::Done;
+        };
+        let progress = member.catch_up(hub, self.class, work, hub.engine().now());
+        member.fall_in(hub, *cursor);
+        hub.stage().count(work.counts.drain(..));
+        progress
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seats {
+    fn enter(&mut self, hub: &Hub, session: &Arc<Session>, epoch: u64, head: Cursor) {
+        if self.members.is_empty() {
+            self.cursor = head;
+        }
+        let mut member = Member { session: Arc::clone(session), epoch, own: None };
+        if self.cursor != head {
+            member.go_alone(hub, head);
+        }
+        self.members.push(member);
+    }
+}
+
+/// Gives a member that is behind what its socket takes; the connection's own task does so when it takes more.
+pub(crate) fn catch_up(session: &Arc<Session>) -> Progress {
+    let Some((hub, block)) = session.seat() else { return Progress::Done };
+    let mut work = Work::default();
+    let progress = block.catch_up(&hub, session, &mut work);
+    hub.engine().tell(&mut work.stats);
+    hub.settle();
+    progress
+}
+
+impl Member {
+    /// Writes the block's plan.
+    fn write(&self, work: &mut Work, now: Duration) -> Taken {
+        let addressee = self.session.addressee();
+        let batch = if addressee.is_some() {
+            work.own.build(&work.plan, Kind::of(&self.session.style), addressee, &[]);
+            work.own.batch()
+        } else {
+            work.shared.batch(&work.plan, &self.session)
+        };
+        self.hand_over(batch, now, &mut work.stats)
+    }
+
+    fn hand_over(&self, batch: Batch<'_>, now: Duration, stats: &mut Stats) -> Taken {
+        if batch.bytes.is_empty() {
+            return Taken::All;
+        }
+        stats.writes += 1;
+        stats.bytes += batch.bytes.len() as u64;
+        let reader = Reader { session: &self.session, epoch: self.epoch };
+        self.session.outbox.write(batch, reader, now)
+    }
+
+    /// From now on it is where it is, and not where its block is.
+    fn go_alone(&mut self, hub: &Hub, cursor: Cursor) {
+        if self.own.is_none() {
+            self.own = Some(Box::new(cursor));
+            hub.one_more_alone();
+        }
+    }
+
+    /// It goes on with its block if it is where that is.
+    fn fall_in(&mut self, hub: &Hub, cursor: Cursor) {
+        if self.own.as_deref() == Some(&cursor) {
+            self.own = None;
+            hub.one_less_alone();
+        }
+    }
+
+    /// Drops what is too far behind, writes what the socket takes.
+    fn catch_up(&mut self, hub: &Hub, class: u64, work: &mut Work, now: Duration) -> Progress {
+        let Some(own) = &mut self.own else { return Progress::Done };
+        let is_clear = self.session.outbox.is_clear();
+        let keep = hub.engine().keep(now);
+        let (shed, head) = {
+            let stage = hub.stage();
+            let shed = stage.ring.shed(own, now);
+            if is_clear {
+                work.own_plan.make(&stage, **own, keep, class);
+            }
+            (shed, stage.head())
+        };
+        let exempt = self.session.exempt();
+        count_dropped(&shed, 1, &exempt, &mut work.counts);
+        if shed.high_lost {
+            self.come_back();
+        }
+        if !is_clear {
+            self.session.outbox.fetch_later(&self.session);
+            return Progress::Done;
+        }
+        let kind = Kind::of(&self.session.style);
+        work.own.build(&work.own_plan, kind, self.session.addressee(), &exempt);
+        let taken = self.hand_over(work.own.batch(), now, &mut work.stats);
+        let steps = if let Taken::Frames(steps) = taken { steps } else { work.own_plan.len() };
+        work.own_plan.count(steps, 1, &mut work.counts);
+        let end = work.own_plan.after(steps);
+        for &(level, position) in exempt.iter().filter(|(level, position)| end.next(*level) > *position) {
+            if work.own_plan.holds(level, position) {
+                work.counts.push(Count::one(level, position, Outcome::Written, -1));
+            }
+        }
+        self.own = Some(Box::new(end));
+        self.session.forget_exempt(end);
+        if taken == Taken::All && end != head { Progress::More } else { Progress::Done }
+    }
+
+    /// More HIGH messages wait than may: they come when the client returns.
+    fn come_back(&self) {
+        self.session.outbox.signal(Signal::Close(Close::COME_BACK));
+    }
+}
+
+/// `members` readers lose this; none of them what it sent itself.
+fn count_dropped(shed: &Shed, members: i64, exempt: &[(Level, u64)], counts: &mut Vec<Count>) {
+    for dropped in &shed.dropped {
+        let outcome = match dropped.cause {
+            Cause::Behind => Outcome::Behind,
+            Cause::Late => Outcome::Late,
+        };
+        let (level, positions) = (dropped.level, &dropped.positions);
+        counts.push(Count { level, from: positions.start, until: positions.end, outcome, members });
+        let own = exempt.iter().filter(|(of, position)| *of == level && positions.contains(position));
+        counts.extend(own.map(|(_, position)| Count::one(level, *position, outcome, -members)));
+    }
+}

@@ -1,0 +1,166 @@
+//! What the fan-out of all rooms of a node shares: settings, tasks, limits, figures.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::available_parallelism,
+    time::Duration,
+};
+
+use grandstand_protocol::{AppId, Level};
+use grandstand_room::{
+    account::Withheld,
+    budget::{DeliveryBudget, RoomCap},
+    pace::next_pass,
+    ring::Bounds,
+    thinning::{Keep, Thinning},
+};
+use metrics::{Counter, Histogram};
+use rand::Rng;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::TaskTracker;
+
+use super::{Broadcast, block::Stats, stage::Stage};
+use crate::{apps::AppsHandle, config::Config};
+
+/// One per node.
+pub struct Engine {
+    bounds: Bounds,
+    /// Longest that a write waits for company.
+    pace: Duration,
+    workers: usize,
+    tasks: TaskTracker,
+    figures: Figures,
+    apps: AppsHandle,
+    thinning: Mutex<Thinning>,
+    budgets: Mutex<HashMap<AppId, DeliveryBudget>>,
+    started_at: Instant,
+}
+
+/// Of fan-out as a whole; what became of messages is in the accounts of the rooms.
+struct Figures {
+    writes: Counter,
+    bytes: Counter,
+    /// How long the oldest message of a write had waited.
+    lag: Histogram,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("bounds", &self.bounds).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// `tasks` owns the flushers; times count from `started_at`.
+    pub fn new(config: &Config, apps: AppsHandle, tasks: TaskTracker, started_at: Instant) -> Self {
+        let limits = &config.limits;
+        let bounds = Bounds {
+            high_bytes: limits.high_backlog,
+            rest_bytes: limits.backlog,
+            rest_age: limits.backlog_age,
+        };
+        let seed = rand::rng().next_u64();
+        Self {
+            bounds,
+            pace: config.fanout.pace,
+            workers: available_parallelism().map_or(1, usize::from),
+            tasks,
+            figures: Figures {
+                writes: metrics::counter!("grandstand_fanout_writes_total"),
+                bytes: metrics::counter!("grandstand_fanout_bytes_total"),
+                lag: metrics::histogram!("grandstand_fanout_lag_seconds"),
+            },
+            apps,
+            thinning: Mutex::new(Thinning::new(config.fanout.lag, seed)),
+            budgets: Mutex::default(),
+            started_at,
+        }
+    }
+
+    /// Monotonic time since the node started.
+    pub(super) fn now(&self) -> Duration {
+        self.started_at.elapsed()
+    }
+
+    /// The stage of a room that nobody is in yet.
+    pub(crate) fn stage(&self) -> Stage {
+        Stage::new(self.bounds)
+    }
+
+    /// Tasks that may go round the members of one room at a time.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers
+    }
+
+    /// Runs a flusher.
+    pub(crate) fn spawn(&self, flusher: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(flusher);
+    }
+
+    /// An event enters the stage for so many members; returns its level and position. `None` when it is shown to
+    /// nobody, because the app or the room has had its share.
+    pub(crate) fn admit(
+        &self,
+        app: &AppId,
+        stage: &mut Stage,
+        broadcast: &Arc<Broadcast>,
+        eligible: u32,
+    ) -> Option<(Level, u64)> {
+        let now = self.now();
+        if let Some(cause) = self.withholds(app, &mut stage.cap, broadcast.level(), eligible, now) {
+            stage.withhold(broadcast, eligible, cause, now);
+            return None;
+        }
+        Some(stage.enter(broadcast, eligible, now))
+    }
+
+    fn withholds(
+        &self,
+        app: &AppId,
+        cap: &mut RoomCap,
+        level: Level,
+        eligible: u32,
+        now: Duration,
+    ) -> Option<Withheld> {
+        let app = self.apps.get(app.as_str())?;
+        if !cap.take(level, &app.switches.room_limits, now) {
+            return Some(Withheld::RoomLimit);
+        }
+        let per_second = app.switches.max_deliveries_per_second?;
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        let budget = budgets.entry(app.id.clone()).or_default();
+        (!budget.take(level, eligible, per_second, now)).then_some(Withheld::AppLimit)
+    }
+
+    /// What may be shown while the node cannot keep up.
+    pub(super) fn keep(&self, now: Duration) -> Keep {
+        self.thinning().keep(now)
+    }
+
+    /// A write of so many bytes went to each member of a block; its oldest message had waited for `lag`.
+    pub(super) fn observe(&self, lag: Duration, bytes: u64, now: Duration) {
+        self.thinning().observe(lag, usize::try_from(bytes).unwrap_or(usize::MAX), now);
+        self.figures.lag.record(lag);
+    }
+
+    /// Takes over what a flusher has counted.
+    pub(super) fn tell(&self, stats: &mut Stats) {
+        let Stats { writes, bytes } = std::mem::take(stats);
+        self.figures.writes.increment(writes);
+        self.figures.bytes.increment(bytes);
+    }
+
+    /// After a round that began then: until the next one may begin.
+    pub(super) async fn wait_for_company(&self, began: Duration) {
+        let now = self.now();
+        let next = next_pass(began, now.saturating_sub(began), self.pace);
+        if next > now {
+            sleep(next - now).await;
+        }
+    }
+
+    fn thinning(&self) -> MutexGuard<'_, Thinning> {
+        self.thinning.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,51 @@
+//! A flusher: goes round the members of a busy room and writes what is pending; ends when nothing is.
+
+use std::sync::Arc;
+
+use tokio::task::{coop::unconstrained, yield_now};
+
+use super::block::{Visit, Work};
+use crate::router::Hub;
+
+/// Blocks that one flusher alone is quick enough for.
+const BLOCKS_OF_ONE: usize = 8;
+
+/// How many flushers a room of so many blocks may have.
+pub(crate) fn flushers(blocks: usize, workers: usize) -> usize {
+    workers.min(blocks.div_ceil(BLOCKS_OF_ONE)).max(1)
+}
+
+/// Goes round until nothing is pending.
+///
+/// Each visit writes what has come since the last one, so that more gathers for a write the more there is to do. Where
+/// a round is quick, the next one waits for company ([`grandstand_room::pace`]).
+pub(crate) async fn run(hub: Arc<Hub>) {
+    // Sockets are written without waiting: there is nothing for the scheduler to slow down.
+    unconstrained(rounds(&hub)).await;
+}
+
+async fn rounds(hub: &Arc<Hub>) {
+    let engine = hub.engine();
+    let mut work = Work::default();
+    loop {
+        let (began, head) = (engine.now(), hub.stage().head());
+        let mut is_idle = true;
+        for _ in 0..hub.block_count() {
+            let Some(block) = hub.next_block() else { break };
+            let visit = block.visit(hub, &mut work);
+            is_idle &= visit == Visit::Idle;
+            if visit != Visit::Idle {
+                // Others have their turn: commands, other rooms.
+                yield_now().await;
+            }
+        }
+        engine.tell(&mut work.stats);
+        if is_idle {
+            if hub.retire(head) {
+                return;
+            }
+        } else {
+            engine.wait_for_company(began).await;
+        }
+    }
+}
