@@ -95,28 +95,32 @@ fn a_cursor_never_goes_back() {
 #[test]
 fn what_is_lost_by_bytes() {
     let (behind, low, normal) = (Cause::Behind, Low, Normal);
-    let table: &[(&str, &[(Level, usize)], &[Dropped])] = &[
-        ("all fits", &[(Low, 50), (Normal, 50)], &[]),
-        ("the oldest LOW", &[(Low, 20), (Low, 20), (Low, 20), (Normal, 60)], &[dropped(low, 0..1, behind)]),
-        ("LOW for LOW", &[(Normal, 70), (Low, 20), (Low, 20)], &[dropped(low, 0..1, behind)]),
-        ("LOW, though the NORMAL is older", &[(Normal, 60), (Low, 50)], &[dropped(low, 0..1, behind)]),
+    let table = [
+        ("all fits", vec![(Low, 50), (Normal, 50)], vec![]),
+        (
+            "the oldest LOW",
+            vec![(Low, 20), (Low, 20), (Low, 20), (Normal, 60)],
+            vec![dropped(low, 0..1, behind)],
+        ),
+        ("LOW for LOW", vec![(Normal, 70), (Low, 20), (Low, 20)], vec![dropped(low, 0..1, behind)]),
+        ("LOW, though the NORMAL is older", vec![(Normal, 60), (Low, 50)], vec![dropped(low, 0..1, behind)]),
         (
             "all LOW, then the oldest NORMAL",
-            &[(Normal, 60), (Low, 1), (Normal, 60), (Low, 1)],
-            &[dropped(low, 0..2, behind), dropped(normal, 0..1, behind)],
+            vec![(Normal, 60), (Low, 1), (Normal, 60), (Low, 1)],
+            vec![dropped(low, 0..2, behind), dropped(normal, 0..1, behind)],
         ),
-        ("what never fits", &[(Normal, 101)], &[dropped(normal, 0..1, behind)]),
-        ("what never fits, of LOW", &[(Low, 101), (Normal, 10)], &[dropped(low, 0..1, behind)]),
-        ("HIGH takes no room", &[(High, 100), (Low, 50), (Normal, 50)], &[]),
+        ("what never fits", vec![(Normal, 101)], vec![dropped(normal, 0..1, behind)]),
+        ("what never fits, of LOW", vec![(Low, 101), (Normal, 10)], vec![dropped(low, 0..1, behind)]),
+        ("HIGH takes no room", vec![(High, 100), (Low, 50), (Normal, 50)], vec![]),
     ];
     for (name, frames, expected) in table {
         let mut ring = Ring::new(BOUNDS);
-        for (level, size) in *frames {
-            ring.push(*level, (), *size, at(0));
+        for (level, size) in frames {
+            ring.push(level, (), size, at(0));
         }
         let mut cursor = Cursor::default();
         let shed = ring.shed(&mut cursor, at(1));
-        assert_eq!(shed, Shed { dropped: expected.to_vec(), high_lost: false }, "{name}");
+        assert_eq!(shed, Shed { dropped: expected, high_lost: false }, "{name}");
         assert_eq!(ring.shed(&mut cursor, at(1)), Shed::default(), "{name}: lost twice");
     }
 }
@@ -236,6 +240,15 @@ fn positions_go_on_after_all_was_cleared() {
     assert_eq!(ring.shed(&mut cursor, at(99)), Shed::default());
     assert_eq!(ring.push(Normal, "four", 10, at(1)), 2);
     assert_eq!(read(&ring, &mut cursor, ALL), ["four"]);
+}
+
+#[test]
+fn whoever_was_behind_when_all_was_cleared_is_told() {
+    let mut ring = ring(&[(Normal, "one", 10), (High, "two", 10)]);
+    ring.clear();
+    let mut cursor = Cursor::default();
+    let shed = Shed { dropped: vec![dropped(Normal, 0..1, Cause::Behind)], high_lost: true };
+    assert_eq!(ring.shed(&mut cursor, at(0)), shed);
 }
 
 #[test]

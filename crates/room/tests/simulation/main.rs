@@ -2,10 +2,12 @@
 //!
 //! The rules under test decide; a model store and model nodes carry out, with a bus that loses, delays and swaps. What
 //! is checked comes from what happened to each device: one room per client id, nothing for non-members, no message for
-//! its sender, every stored HIGH message for whoever stays or returns within 30 minutes, once and in order.
+//! its sender, every stored HIGH message for whoever stays or returns within 30 minutes, once and in order; and that the
+//! account of every room closes.
 
 mod device;
 mod dice;
+mod hub;
 mod login;
 mod node;
 mod store;
@@ -32,6 +34,10 @@ fn one_room_nothing_foreign_and_nothing_high_lost() {
         for step in 1..=STEPS {
             act(&mut world);
             check_always(&world);
+            if step % 20 == 0 {
+                let monotonic = world.monotonic();
+                world.nodes.iter_mut().for_each(|node| node.check_accounts(monotonic));
+            }
             if step % 100 == 0 {
                 world.come_to_rest();
                 check_at_rest(&mut world);
@@ -61,6 +67,7 @@ fn one_room_nothing_foreign_and_nothing_high_lost() {
             total.evicted_by_sweep,
             total.lost_on_the_bus,
             total.overflows,
+            total.shed,
             total.replayed,
             total.delivered,
             total.checked_high,
@@ -272,6 +279,7 @@ fn add(total: &mut Counts, counts: &Counts) {
     total.evicted_by_sweep += counts.evicted_by_sweep;
     total.lost_on_the_bus += counts.lost_on_the_bus;
     total.overflows += counts.overflows;
+    total.shed += counts.shed;
     total.replayed += counts.replayed;
     total.delivered += counts.delivered;
     total.checked_high += counts.checked_high;

@@ -8,6 +8,8 @@ use grandstand_room::{
     session::{Identity, SessionId},
 };
 
+use crate::world::LATEST_DELIVERY;
+
 /// A stored message; its number is its place in the room, from 1.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
@@ -42,7 +44,7 @@ pub(crate) struct Store {
     rooms: BTreeMap<RoomId, Vec<Message>>,
     epochs: BTreeMap<ClientId, u64>,
     /// When a session last left a room, for the check that deliveries follow.
-    pub(crate) departed: BTreeMap<(SessionId, RoomId), Millis>,
+    departed: BTreeMap<(SessionId, RoomId), Millis>,
 }
 
 impl Store {
@@ -141,6 +143,21 @@ impl Store {
         if let Some(record) = self.records.remove(&session) {
             self.departed.insert((session, record.room), now);
         }
+    }
+
+    /// Nobody gets messages of a room that it left a while ago.
+    pub(crate) fn check_membership(
+        &self,
+        session: SessionId,
+        room: &RoomId,
+        messages: &[Message],
+        now: Millis,
+    ) {
+        let is_member = self.records.get(&session).is_some_and(|record| record.room == *room);
+        let left = self.departed.get(&(session, room.clone()));
+        let lately = left.is_some_and(|left| now.since(*left) <= LATEST_DELIVERY);
+        let is_right = is_member || lately || messages.is_empty();
+        assert!(is_right, "{session:?} is no member of {room} and gets {messages:?}");
     }
 
     fn next_epoch(&mut self, client: &ClientId) -> u64 {

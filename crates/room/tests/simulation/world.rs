@@ -9,7 +9,6 @@ use grandstand_protocol::{AppId, ClientId, Level, RoomId};
 use grandstand_room::{
     clock::Millis,
     gap::Confirmation,
-    lanes::{Bounds, Lanes, Offer},
     session::{Identity, SessionId},
     switches::Rejoin,
     token::{Revocations, Signer},
@@ -18,14 +17,15 @@ use grandstand_room::{
 use crate::{
     device::{Device, devices},
     dice::Dice,
-    node::{Delivery, Node},
+    hub::{FRAME_BYTES, HighLost},
+    node::Node,
     store::{Claimed, Message, Store},
 };
 
 /// A node compares its members with the store this often, so nobody gets messages of a room longer than that after
 /// having left it elsewhere (design.md, section 6). Half a second for the step of the clock.
 const SWEEP: i64 = 2_000;
-const LATEST_DELIVERY: i64 = SWEEP + 500;
+pub(crate) const LATEST_DELIVERY: i64 = SWEEP + 500;
 
 /// What happened, over all runs: a simulation in which nothing goes wrong proves nothing.
 #[derive(Debug, Default)]
@@ -49,6 +49,7 @@ pub(crate) struct Counts {
     pub(crate) evicted_by_sweep: u32,
     pub(crate) lost_on_the_bus: u32,
     pub(crate) overflows: u32,
+    pub(crate) shed: u32,
     pub(crate) replayed: u32,
     pub(crate) delivered: u32,
     pub(crate) checked_high: u32,
@@ -58,7 +59,10 @@ pub(crate) struct Connection {
     pub(crate) node: usize,
     pub(crate) device: usize,
     pub(crate) identity: Identity,
-    outbox: Lanes<(RoomId, Message)>,
+    /// A replay is read: nothing of the room goes before it.
+    held: bool,
+    /// What it missed, and is still to be written.
+    missed: VecDeque<(RoomId, Message)>,
     /// The room it is in, and what of it is confirmed.
     stay: Option<(RoomId, Confirmation)>,
     /// What was written and not read yet.
@@ -170,7 +174,8 @@ impl World {
             node,
             device,
             identity,
-            outbox: Lanes::new(Bounds { high_bytes: 250, rest_bytes: 300 }),
+            held: false,
+            missed: VecDeque::new(),
             stay: None,
             wire: VecDeque::new(),
             busy: false,
@@ -257,6 +262,11 @@ impl World {
         }
     }
 
+    /// The time of the rings.
+    pub(crate) fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.now.0.unsigned_abs())
+    }
+
     fn later(&mut self, at_most: usize) -> Millis {
         let delay = self.dice.below(at_most) as i64;
         self.now.plus(delay)
@@ -275,8 +285,8 @@ impl World {
                     self.forget(left);
                 }
                 Event::Stored { room, message } => {
-                    let deliveries = self.nodes[node].offer(&room, message);
-                    self.deliver(deliveries);
+                    let monotonic = self.monotonic();
+                    self.nodes[node].offer(&room, message, monotonic);
                 }
             }
         }
@@ -318,7 +328,7 @@ impl World {
                     stay.from.get_or_insert(gap.unwrap_or(from.max(claimed.head)));
                 }
                 if let Some(gap) = gap {
-                    connection.outbox.hold();
+                    connection.held = true;
                     let missed = self.store.gap(&room, gap, from, session);
                     let at_most = if self.dice.chance(30) { 5_000 } else { 300 };
                     let at = self.later(at_most);
@@ -328,7 +338,8 @@ impl World {
             Work::Replay { connection: id, room, missed } => {
                 let Some(connection) = self.connections.get_mut(&id) else { return };
                 self.counts.replayed += missed.len() as u32;
-                connection.outbox.release(missed.into_iter().map(|message| ((room.clone(), message), 50)));
+                connection.held = false;
+                connection.missed.extend(missed.into_iter().map(|message| (room.clone(), message)));
             }
         }
     }
@@ -338,7 +349,7 @@ impl World {
         for (session, room) in left {
             let id = self.connection_of(session);
             if let Some(connection) = id.and_then(|id| self.connections.get_mut(&id)) {
-                connection.outbox.remove_where(|(of, _)| *of == room);
+                connection.missed.retain(|(of, _)| *of != room);
                 connection.stay.take_if(|(of, _)| *of == room);
             }
         }
@@ -355,40 +366,43 @@ impl World {
         self.forget(left);
     }
 
-    pub(crate) fn deliver(&mut self, deliveries: Vec<Delivery>) {
-        for (session, room, message) in deliveries {
-            let is_member = self.store.records.get(&session).is_some_and(|record| record.room == room);
-            let left = self.store.departed.get(&(session, room.clone())).copied();
-            let lately = left.is_some_and(|left| self.now.since(left) <= LATEST_DELIVERY);
-            assert!(is_member || lately, "{session:?} is no member of {room} and gets {message:?}");
-            let Some(id) = self.connection_of(session) else { continue };
-            let Some(connection) = self.connections.get_mut(&id) else { continue };
-            self.counts.delivered += 1;
-            if connection.outbox.offer(message.level, (room, message), 50) == Offer::HighFull {
-                self.counts.overflows += 1;
-                self.drop_connection(id);
-            }
-        }
-    }
-
     /// Reads gaps from the store; `all`: also what came last and was lost.
     pub(crate) fn fill(&mut self, all: bool) {
-        for node in 0..self.nodes.len() {
-            let found = self.nodes[node].fill_gaps(&self.store);
-            self.deliver(found);
+        let monotonic = self.monotonic();
+        for node in &mut self.nodes {
+            node.fill_gaps(&self.store, monotonic);
             if all {
-                let found = self.nodes[node].compare_heads(&self.store);
-                self.deliver(found);
+                node.compare_heads(&self.store, monotonic);
             }
         }
     }
 
-    /// The writer of a connection writes once.
+    /// A connection is written to once: what it missed first, then what is in the ring.
     pub(crate) fn write(&mut self, id: u64, bytes: usize) {
-        let monotonic = Duration::from_millis(self.now.0.unsigned_abs());
+        let monotonic = self.monotonic();
         let Some(connection) = self.connections.get_mut(&id) else { return };
-        let mut batch = Vec::new();
-        connection.outbox.pop_batch(bytes, &mut batch);
+        let (session, node) = (connection.identity.session, &mut self.nodes[connection.node]);
+        match node.shed(session, monotonic) {
+            Ok(lost) => self.counts.shed += lost as u32,
+            Err(HighLost) => {
+                self.counts.overflows += 1;
+                return self.drop_connection(id);
+            }
+        }
+        if connection.held {
+            return;
+        }
+        let replayed = connection.missed.len().min((bytes / FRAME_BYTES).max(1));
+        let mut batch: Vec<(RoomId, Message)> = connection.missed.drain(..replayed).collect();
+        let rest = bytes.saturating_sub(replayed * FRAME_BYTES);
+        if rest > 0
+            && connection.missed.is_empty()
+            && let Some((room, messages)) = node.write(session, rest)
+        {
+            self.counts.delivered += messages.len() as u32;
+            self.store.check_membership(session, &room, &messages, self.now);
+            batch.extend(messages.into_iter().map(|message| (room.clone(), message)));
+        }
         for (room, message) in batch {
             if let Some((_, confirmation)) = connection.stay.as_mut().filter(|(of, _)| *of == room)
                 && message.level == Level::High
@@ -445,8 +459,13 @@ impl World {
             for device in 0..self.devices.len() {
                 self.read(device, usize::MAX);
             }
-            let idle = |connection: &Connection| connection.outbox.is_empty() && connection.wire.is_empty();
-            if self.bus.is_empty() && self.work.is_empty() && self.connections.values().all(idle) {
+            let is_idle = |connection: &Connection| {
+                let node = &self.nodes[connection.node];
+                connection.missed.is_empty()
+                    && connection.wire.is_empty()
+                    && node.is_idle(connection.identity.session)
+            };
+            if self.bus.is_empty() && self.work.is_empty() && self.connections.values().all(is_idle) {
                 break;
             }
         }
