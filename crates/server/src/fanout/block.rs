@@ -9,6 +9,7 @@ use grandstand_protocol::Level;
 use grandstand_room::{
     account::Outcome,
     ring::{Cause, Cursor, Shed},
+    thinning::Keep,
 };
 
 use super::{
@@ -158,7 +159,7 @@ impl Block {
         let (mut all, mut wrote) = (0, !work.plan.is_empty());
         for member in members.iter_mut() {
             if member.own.is_some() {
-                wrote |= member.catch_up(hub, self.class, work, now) == Progress::More;
+                wrote |= member.catch_up(hub, self.class, keep, work, now) == Progress::More;
                 continue;
             }
             if shed.high_lost {
@@ -191,7 +192,8 @@ impl Block {
         let Some(member) = members.iter_mut().find(|member| Arc::ptr_eq(&member.session, session)) else {
             return Progress::Done;
         };
-        let progress = member.catch_up(hub, self.class, work, hub.engine().now());
+        let now = hub.engine().now();
+        let progress = member.catch_up(hub, self.class, hub.engine().keep(now), work, now);
         member.fall_in(hub, *cursor);
         hub.stage().count(work.counts.drain(..));
         progress
@@ -265,10 +267,9 @@ impl Member {
     }
 
     /// Drops what is too far behind, writes what the socket takes.
-    fn catch_up(&mut self, hub: &Hub, class: u64, work: &mut Work, now: Duration) -> Progress {
+    fn catch_up(&mut self, hub: &Hub, class: u64, keep: Keep, work: &mut Work, now: Duration) -> Progress {
         let Some(own) = &mut self.own else { return Progress::Done };
         let is_clear = self.session.outbox.is_clear();
-        let keep = hub.engine().keep(now);
         let (shed, head) = {
             let stage = hub.stage();
             let shed = stage.ring.shed(own, now);

@@ -80,6 +80,11 @@ impl Broadcast {
         Some(Message { id: push.message.clone(), number: self.number })
     }
 
+    /// Whether it is an edit or a recall.
+    pub(super) fn is_patch(&self) -> bool {
+        matches!(self.downlink.event, Event::Patched(_))
+    }
+
     /// Of an edit or a recall: whether this is the message that it changes.
     pub(super) fn changes(&self, message: &Self) -> bool {
         match (&self.downlink.event, &message.downlink.event) {
@@ -115,7 +120,7 @@ impl Broadcast {
     /// Whether members of this kind are told: the first generation crashes on, or misreads, commands that it does not
     /// know.
     pub(super) fn is_understood(&self, first_generation: bool) -> bool {
-        !(first_generation && matches!(self.downlink.event, Event::Patched(_)))
+        !(first_generation && self.is_patch())
     }
 
     /// The event as a frame of its own for a session; `None` when it is not for it. `epoch` is of the member's stay in

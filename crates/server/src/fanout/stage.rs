@@ -59,7 +59,8 @@ impl Stage {
 
     /// Takes an event in, for so many members; returns its level and position.
     pub(super) fn enter(&mut self, broadcast: &Arc<Broadcast>, eligible: u32, now: Duration) -> (Level, u64) {
-        let changes = self.ring.find(|entry| broadcast.changes(&entry.broadcast));
+        let is_wanted = |entry: &Entry| broadcast.changes(&entry.broadcast);
+        let changes = if broadcast.is_patch() { self.ring.find(is_wanted) } else { None };
         if let Some((level, position)) = changes
             && let Some(waiting) = self.ring.get(level, position)
             && let Some(edited) = broadcast.edited(&waiting.broadcast)
