@@ -7,7 +7,6 @@ pub mod clock;
 pub mod content;
 pub mod gap;
 pub mod history;
-pub mod lanes;
 pub mod levels;
 pub mod pace;
 pub mod query;
