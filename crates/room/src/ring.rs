@@ -118,17 +118,20 @@ impl<T> Ring<T> {
     pub fn gather(&self, cursor: &Cursor, max_bytes: usize, mut visit: impl FnMut(Level, u64, &T)) {
         debug_assert!(LEVELS.iter().all(|level| !self.lane(*level).has_forgotten(cursor.next(*level))));
         let in_order = self.pending_bytes(cursor) <= max_bytes;
-        let mut reader = *cursor;
+        let mut lanes = LEVELS.map(|level| self.lane(level).from(cursor.next(level)));
+        let mut due = lanes.each_mut().map(Iterator::next);
         let mut bytes = 0;
         let mut is_first = true;
-        while let Some((level, position, slot)) = self.next_due(&reader, in_order) {
+        while let Some(level) = next_due(&due, in_order)
+            && let Some((position, slot)) = due[level as usize]
+        {
             bytes += slot.size;
             if !is_first && bytes > max_bytes {
                 break;
             }
             is_first = false;
             visit(level, position, &slot.frame);
-            reader.pass(level, position);
+            due[level as usize] = lanes[level as usize].next();
         }
     }
 
@@ -164,20 +167,17 @@ impl<T> Ring<T> {
         self.lanes.iter_mut().for_each(Lane::clear);
     }
 
-    fn next_due(&self, reader: &Cursor, in_order: bool) -> Option<(Level, u64, &Slot<T>)> {
-        let due = |level: Level| {
-            let (position, slot) = self.lane(level).first_from(reader.next(level))?;
-            Some((level, position, slot))
-        };
-        let high = due(Level::High);
-        if !in_order && high.is_some() {
-            return high;
-        }
-        let rest = [high, due(Level::Normal), due(Level::Low)];
-        rest.into_iter().flatten().min_by_key(|(_, _, slot)| slot.arrival)
-    }
-
     fn lane(&self, level: Level) -> &Lane<T> {
         &self.lanes[level as usize]
     }
+}
+
+/// Which of the frames that are first in their lanes goes next.
+fn next_due<T>(due: &[Option<(u64, &Slot<T>)>; 3], in_order: bool) -> Option<Level> {
+    let arrival = |level: Level| due[level as usize].map_or(u64::MAX, |(_, slot)| slot.arrival);
+    let earlier = |one: Level, other: Level| if arrival(other) < arrival(one) { other } else { one };
+    let high_overtakes = !in_order && due[Level::High as usize].is_some();
+    let next =
+        if high_overtakes { Level::High } else { earlier(Level::High, earlier(Level::Normal, Level::Low)) };
+    due[next as usize].map(|_| next)
 }

@@ -88,15 +88,27 @@ impl<T> Lane<T> {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
-    /// The first position from which on no more than so many bytes are retained.
-    pub(super) fn fitting(&self, bytes: usize) -> u64 {
-        let over = self.slots.partition_point(|slot| self.bytes - slot.before > bytes as u64);
-        self.first + over as u64
+    /// The first retained position at or after `position` from which on no more than so many bytes are retained.
+    pub(super) fn fitting(&self, position: u64, bytes: usize) -> u64 {
+        if self.bytes_from(position) <= bytes {
+            return self.retained(position);
+        }
+        self.first + self.slots.partition_point(|slot| self.bytes - slot.before > bytes as u64) as u64
     }
 
-    /// The first position whose frame came at `oldest` or later.
-    pub(super) fn since(&self, oldest: Duration) -> u64 {
+    /// The first retained position at or after `position` whose frame came at `oldest` or later.
+    pub(super) fn since(&self, position: u64, oldest: Duration) -> u64 {
+        if self.first_from(position).is_none_or(|(_, slot)| slot.at >= oldest) {
+            return self.retained(position);
+        }
         self.first + self.slots.partition_point(|slot| slot.at < oldest) as u64
+    }
+
+    /// The retained slots at or after `position`.
+    pub(super) fn from(&self, position: u64) -> impl Iterator<Item = (u64, &Slot<T>)> {
+        let position = self.retained(position);
+        let index = self.index(position).unwrap_or(0);
+        (position..).zip(self.slots.range(index..))
     }
 
     pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &Slot<T>)> {

@@ -41,17 +41,18 @@ impl<T> Ring<T> {
     pub fn shed(&self, cursor: &mut Cursor, now: Duration) -> Shed {
         let mut shed = Shed { dropped: Vec::new(), high_lost: self.is_high_lost(cursor) };
         let (normal, low) = (self.lane(Level::Normal), self.lane(Level::Low));
-        let age = self.bounds.rest_age;
+        let (next_normal, next_low) = (cursor.next(Level::Normal), cursor.next(Level::Low));
+        let (bytes, age) = (self.bounds.rest_bytes, self.bounds.rest_age);
 
-        let normal_bytes = normal.bytes_from(cursor.next(Level::Normal));
-        let normal_behind = normal.fitting(self.bounds.rest_bytes);
-        let normal_late = normal.since(now.saturating_sub(age));
-        let (low_behind, low_late) = if normal_behind > cursor.next(Level::Normal) {
+        let normal_behind = normal.fitting(next_normal, bytes);
+        let normal_late = normal.since(next_normal, now.saturating_sub(age));
+        let (low_behind, low_late) = if normal_behind > next_normal {
             (low.end(), low.end())
-        } else if normal_late > cursor.next(Level::Normal) {
-            (low.fitting(self.bounds.rest_bytes - normal_bytes), low.end())
         } else {
-            (low.fitting(self.bounds.rest_bytes - normal_bytes), low.since(now.saturating_sub(age / 2)))
+            let behind = low.fitting(next_low, bytes - normal.bytes_from(next_normal));
+            let is_normal_late = normal_late > next_normal;
+            let oldest = if is_normal_late { Duration::MAX } else { now.saturating_sub(age / 2) };
+            (behind, low.since(next_low, oldest))
         };
 
         for (level, behind, late) in
