@@ -33,7 +33,7 @@ fn what_is_commented_out_is_accepted() {
     let app = &config.apps[0];
     assert_eq!(app.switches.max_deliveries_per_second, Some(160_000));
     assert_eq!(app.switches.room_limits, RoomLimits { normal: Some(50), low: Some(20) });
-    assert_eq!(app.levels.iter().map(|rule| rule.overrides).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(app.levels.iter().map(|rule| rule.overrides).collect::<Vec<_>>(), [false, true, false]);
     assert_eq!(config.public_url.unwrap().authority, "chat.example.com");
     assert_eq!(config.tls.unwrap().private_key, Path::new("key.pem"));
 }

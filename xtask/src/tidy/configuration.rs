@@ -1,6 +1,6 @@
 //! Every configuration key stands in the documents for operators, and none that is gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, Repository};
 
@@ -11,7 +11,7 @@ const EXAMPLE: &str = "docs/grandstand.toml";
 /// Section and key of each entry of a file, with the index of its line.
 type Reader = for<'a> fn(&'a str) -> Vec<(usize, Key<'a>)>;
 
-/// Section and key, such as `limits` and `frame`.
+/// Section and key, such as `limits` and `frame`. A section in another is `apps.levels`.
 type Key<'a> = (&'a str, &'a str);
 
 /// Compares the structs of `written.rs` with the tables of the documents and with the example file, both ways.
@@ -49,37 +49,46 @@ fn compare(
     missing.chain(gone).collect()
 }
 
-/// Fields of the structs that make up `Written`; the struct's name is the section's.
+/// The keys of `Written`. A field whose type is a struct of the file is a section, and its name the section's.
 fn keys_of_structs(source: &str) -> BTreeSet<(String, &str)> {
+    let structs = structs(source);
     let mut keys = BTreeSet::new();
-    let mut section = None;
-    for line in source.lines() {
-        if let Some(rest) = line.strip_prefix("pub(super) struct ") {
-            section = rest.split([' ', '{']).next().filter(|name| *name != "Written").map(section_name);
-        } else if line == "}" {
-            section = None;
-        }
-        let field = line.trim_start().strip_prefix("pub(super) ").and_then(|rest| rest.split_once(": "));
-        if let (Some(section), Some((key, _))) = (&section, field) {
-            keys.insert((section.clone(), key));
+    let mut sections = vec![(String::new(), "Written")];
+    while let Some((section, of_struct)) = sections.pop() {
+        for (key, of_type) in structs.get(of_struct).into_iter().flatten() {
+            if structs.contains_key(of_type) {
+                let dot = if section.is_empty() { "" } else { "." };
+                sections.push((format!("{section}{dot}{key}"), of_type));
+            } else {
+                keys.insert((section.clone(), *key));
+            }
         }
     }
     keys
 }
 
-/// `ClientLimits` is `[client_limits]`; the list of `App` is `[[apps]]`.
-fn section_name(of_struct: &str) -> String {
-    if of_struct == "App" {
-        return "apps".to_owned();
-    }
-    let mut name = String::new();
-    for (index, letter) in of_struct.chars().enumerate() {
-        if letter.is_ascii_uppercase() && index > 0 {
-            name.push('_');
+/// The fields of each struct, as they are written in a file, with their types: `App` for `Vec<App>`, too.
+fn structs(source: &str) -> BTreeMap<&str, Vec<Key<'_>>> {
+    let mut structs: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
+    let (mut of_struct, mut renamed) = (None, None);
+    for line in source.lines() {
+        if let Some(rest) = line.strip_prefix("pub(super) struct ") {
+            of_struct = rest.split([' ', '{']).next();
+        } else if line == "}" {
+            of_struct = None;
         }
-        name.push(letter.to_ascii_lowercase());
+        let line = line.trim_start();
+        if let Some((_, rest)) = line.strip_prefix("#[serde(").and_then(|rest| rest.split_once("rename = \""))
+        {
+            renamed = rest.split('"').next();
+        }
+        let field = line.strip_prefix("pub(super) ").and_then(|rest| rest.split_once(": "));
+        if let (Some(of_struct), Some((name, of_type))) = (of_struct, field) {
+            let of_type = of_type.rsplit('<').next().unwrap_or(of_type).trim_end_matches(['>', ',']);
+            structs.entry(of_struct).or_default().push((renamed.take().unwrap_or(name), of_type));
+        }
     }
-    name
+    structs
 }
 
 /// Rows such as "| `frame` | …" below a heading such as "## `[limits]`", with their line's index.
@@ -116,7 +125,8 @@ mod tests {
     use super::*;
     use crate::tidy::findings;
 
-    const SOURCE: &str = "pub(super) struct Written {\n    pub(super) limits: ClientLimits,\n}\n\
+    const SOURCE: &str = "pub(super) struct Written {\n    pub(super) client_limits: ClientLimits,\n    \
+        pub(super) apps: Vec<App>,\n}\n\
         pub(super) struct ClientLimits {\n    /// Messages.\n    pub(super) send: u32,\n    pub(super) other: u32,\n}\n\
         pub(super) struct App {\n    pub(super) id: String,\n}\n";
     const COMPLETE: &str =
@@ -159,6 +169,17 @@ mod tests {
             "docs/grandstand.toml:3: no key [client_limits] others",
         ];
         check_files(COMPLETE, &more, &expected);
+    }
+
+    #[test]
+    fn a_section_may_stand_in_another_and_a_key_may_have_another_name() {
+        let source = "pub(super) struct Written {\n    pub(super) apps: Vec<App>,\n}\n\
+            pub(super) struct App {\n    pub(super) id: Option<String>,\n    pub(super) levels: Vec<Rule>,\n}\n\
+            pub(super) struct Rule {\n    #[serde(default, rename = \"override\")]\n    \
+            pub(super) overrides: bool,\n    pub(super) level: Level,\n}\n";
+        let keys = keys_of_structs(source).into_iter();
+        let keys: Vec<_> = keys.map(|(section, key)| format!("[{section}] {key}")).collect();
+        assert_eq!(keys, ["[apps] id", "[apps.levels] level", "[apps.levels] override"]);
     }
 
     #[test]
