@@ -133,6 +133,7 @@ fn what_is_lost_by_age() {
         (6, &[dropped(Low, 0..1, Cause::Late)]),
         (10, &[dropped(Low, 0..1, Cause::Late)]),
         (11, &[dropped(Low, 0..2, Cause::Late), dropped(Normal, 0..1, Cause::Late)]),
+        (14, &[dropped(Low, 0..2, Cause::Late), dropped(Normal, 0..1, Cause::Late)]),
         (15, &[dropped(Low, 0..2, Cause::Late), dropped(Normal, 0..2, Cause::Late)]),
     ];
     for (now, expected) in table {
