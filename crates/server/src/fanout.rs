@@ -32,11 +32,11 @@ use crate::{
     store::{Store, StoreError, StoredMessage},
 };
 
-pub(crate) use block::{Block, Progress, SEATS, catch_up};
+pub(crate) use block::{Block, Progress, SEATS, Seats, catch_up};
 pub use broadcast::Broadcast;
 pub use engine::Engine;
 pub(crate) use flush::{flushers, run as flush};
-pub(crate) use stage::Stage;
+pub(crate) use stage::{LEVELS, Stage};
 
 /// How long a message waits for one that was sent before it, until the store is asked (design 6).
 const GAP_PATIENCE: Duration = Duration::from_millis(50);

@@ -25,7 +25,7 @@ use self::turn::Turns;
 
 use crate::{fanout::Engine, store::Claimed};
 
-pub use hub::{Hub, Ordered};
+pub use hub::{Hub, MessageAccount, Ordered, RoomAccount};
 pub use member::{Joined, Sdk, Session, Style};
 pub use turn::Turn;
 
@@ -200,7 +200,7 @@ impl AppRouter {
         self.lock().rooms.get(room).cloned()
     }
 
-    /// Drops a room's place when nobody is there and nobody is coming.
+    /// Drops a room's place when nobody is there, nobody is coming, and none of its messages can be asked for.
     pub fn forget_empty(&self, room: &RoomId) {
         let mut state = self.lock();
         if let Some(hub) = state.rooms.get(room)
@@ -292,8 +292,9 @@ impl AppRouter {
     }
 
     /// Drops the places of all rooms where nobody is and nobody is coming: what [`Self::forget_empty`] came too early
-    /// for.
+    /// for. What became of their messages can be asked for a while after they have emptied.
     pub fn forget_empty_rooms(&self) {
+        self.hubs().iter().for_each(|hub| hub.forget_old_fates());
         self.lock().rooms.retain(|_, hub| Arc::strong_count(hub) > 1 || !hub.is_empty());
     }
 
@@ -311,6 +312,11 @@ impl AppRouter {
     /// Some distinct client ids of those in a room.
     pub fn some_members(&self, room: &RoomId, limit: usize) -> Vec<String> {
         self.existing_hub(room).map_or_else(Vec::new, |hub| hub.some_clients(limit))
+    }
+
+    /// The places of all rooms where somebody is or was a while ago.
+    pub fn hubs(&self) -> Vec<Arc<Hub>> {
+        self.lock().rooms.values().cloned().collect()
     }
 
     fn all_sessions(&self) -> Vec<Arc<Session>> {

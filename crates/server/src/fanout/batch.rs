@@ -39,17 +39,36 @@ enum Fate {
     Thinned,
 }
 
+impl Fate {
+    fn outcome(self) -> Outcome {
+        match self {
+            Self::Shown | Self::Told => Outcome::Written,
+            Self::Stub => Outcome::Recalled,
+            Self::Thinned => Outcome::Thinned,
+        }
+    }
+}
+
 impl Plan {
-    /// Plans what is pending after `start`. The class decides what is left out while the node cannot keep up.
-    pub(super) fn make(&mut self, stage: &Stage, start: Cursor, keep: Keep, class: u64) {
+    /// Plans what is pending after `start`. The class decides what is left out while the node cannot keep up. `exempt`
+    /// are positions that are not for these readers.
+    pub(super) fn make(
+        &mut self,
+        stage: &Stage,
+        start: Cursor,
+        keep: Keep,
+        class: u64,
+        exempt: &[(Level, u64)],
+    ) {
         self.start = start;
         self.oldest = stage.ring.oldest(&start);
         self.steps.clear();
         stage.ring.gather(&start, WRITE_BYTES, |level, position, entry| {
-            let has_passed = |(level, position): (Level, u64)| start.next(level) > position;
+            // Whoever sent a message has it.
+            let has = |(level, position)| start.next(level) > position || exempt.contains(&(level, position));
             let fate = if !keep.shows(level, position, class) {
                 Fate::Thinned
-            } else if entry.changes.is_some_and(|changed| !has_passed(changed)) {
+            } else if entry.changes.is_some_and(|changed| !has(changed)) {
                 Fate::Told
             } else if entry.broadcast.is_stub() {
                 Fate::Stub
@@ -72,8 +91,10 @@ impl Plan {
         self.oldest
     }
 
-    pub(super) fn holds(&self, level: Level, position: u64) -> bool {
-        self.steps.iter().any(|step| step.level == level && step.position == position)
+    /// What a reader gets of this position, if it is planned.
+    pub(super) fn outcome(&self, level: Level, position: u64) -> Option<Outcome> {
+        let step = self.steps.iter().find(|step| step.level == level && step.position == position)?;
+        Some(step.fate.outcome())
     }
 
     /// Where a reader stands that has taken so many of the steps.
@@ -93,11 +114,10 @@ impl Plan {
             Count { level, from, until, outcome: Outcome::Written, members }
         }));
         for step in &self.steps[..steps] {
-            let outcome = match step.fate {
-                Fate::Shown | Fate::Told => continue,
-                Fate::Stub => Outcome::Recalled,
-                Fate::Thinned => Outcome::Thinned,
-            };
+            let outcome = step.fate.outcome();
+            if outcome == Outcome::Written {
+                continue;
+            }
             for (outcome, members) in [(Outcome::Written, -members), (outcome, members)] {
                 counts.push(Count::one(step.level, step.position, outcome, members));
             }

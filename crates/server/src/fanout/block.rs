@@ -125,10 +125,10 @@ impl Block {
         Some(*own)
     }
 
-    /// Where each member is.
-    pub(super) fn cursors(&self) -> Vec<Cursor> {
+    /// Whether all members that are where the block is have everything before `head`.
+    pub(crate) fn has_all(&self, head: Cursor) -> bool {
         let seats = self.lock();
-        seats.members.iter().map(|member| member.own.as_deref().copied().unwrap_or(seats.cursor)).collect()
+        seats.cursor == head || seats.members.iter().all(|member| member.own.is_some())
     }
 
     /// Writes what is pending to every member whose socket takes it.
@@ -138,15 +138,19 @@ impl Block {
         let now = hub.engine().now();
         let keep = hub.engine().keep(now);
         let start = *cursor;
-        let shed = {
+        let (shed, reached) = {
             let stage = hub.stage();
             if start == stage.head() && members.iter().all(|member| member.own.is_none()) {
                 return Visit::Idle;
             }
             let shed = stage.ring.shed(cursor, now);
-            work.plan.make(&stage, *cursor, keep, self.class);
+            let reached = *cursor;
+            if shed.high_lost {
+                *cursor = stage.head();
+            }
+            work.plan.make(&stage, *cursor, keep, self.class, &[]);
             work.shared.clear();
-            shed
+            (shed, reached)
         };
         // After the plan was made: whatever is in it and not for its sender is known by now.
         for member in members.iter_mut().filter(|member| member.session.has_exempt()) {
@@ -155,15 +159,16 @@ impl Block {
         let in_step =
             i64::try_from(members.iter().filter(|member| member.own.is_none()).count()).unwrap_or(0);
         count_dropped(&shed, in_step, &[], &mut work.counts);
+        if shed.high_lost {
+            // All of them have to go, and get nothing behind what they lack.
+            members.iter_mut().for_each(|member| member.go_alone(hub, reached));
+        }
         let written_before = work.stats.bytes;
         let (mut all, mut wrote) = (0, !work.plan.is_empty());
         for member in members.iter_mut() {
             if member.own.is_some() {
                 wrote |= member.catch_up(hub, self.class, keep, work, now) == Progress::More;
                 continue;
-            }
-            if shed.high_lost {
-                member.come_back();
             }
             match member.write(work, now) {
                 Taken::All => all += 1,
@@ -199,12 +204,19 @@ impl Block {
         progress
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seats> {
+    /// Nobody comes, goes or gets anything while the guard is held.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Seats {
+    /// Who is here, and where each is.
+    pub(crate) fn readers(&self) -> impl Iterator<Item = (&Session, Cursor)> {
+        let place = |member: &Member| member.own.as_deref().copied().unwrap_or(self.cursor);
+        self.members.iter().map(move |member| (&*member.session, place(member)))
+    }
+
     fn enter(&mut self, hub: &Hub, session: &Arc<Session>, epoch: u64, head: Cursor) {
         if self.members.is_empty() {
             self.cursor = head;
@@ -270,18 +282,20 @@ impl Member {
     fn catch_up(&mut self, hub: &Hub, class: u64, keep: Keep, work: &mut Work, now: Duration) -> Progress {
         let Some(own) = &mut self.own else { return Progress::Done };
         let is_clear = self.session.outbox.is_clear();
-        let (shed, head) = {
+        let (shed, head, exempt) = {
             let stage = hub.stage();
             let shed = stage.ring.shed(own, now);
-            if is_clear {
-                work.own_plan.make(&stage, **own, keep, class);
+            let exempt = self.session.exempt();
+            if is_clear && !shed.high_lost {
+                work.own_plan.make(&stage, **own, keep, class, &exempt);
             }
-            (shed, stage.head())
+            (shed, stage.head(), exempt)
         };
-        let exempt = self.session.exempt();
         count_dropped(&shed, 1, &exempt, &mut work.counts);
         if shed.high_lost {
-            self.come_back();
+            // Nothing more: what would be confirmed behind a hole would hide it.
+            self.session.outbox.signal(Signal::Close(Close::COME_BACK));
+            return Progress::Done;
         }
         if !is_clear {
             self.session.outbox.fetch_later(&self.session);
@@ -294,18 +308,13 @@ impl Member {
         work.own_plan.count(steps, 1, &mut work.counts);
         let end = work.own_plan.after(steps);
         for &(level, position) in exempt.iter().filter(|(level, position)| end.next(*level) > *position) {
-            if work.own_plan.holds(level, position) {
-                work.counts.push(Count::one(level, position, Outcome::Written, -1));
+            if let Some(outcome) = work.own_plan.outcome(level, position) {
+                work.counts.push(Count::one(level, position, outcome, -1));
             }
         }
         self.own = Some(Box::new(end));
         self.session.forget_exempt(end);
         if taken == Taken::All && end != head { Progress::More } else { Progress::Done }
-    }
-
-    /// More HIGH messages wait than may: they come when the client returns.
-    fn come_back(&self) {
-        self.session.outbox.signal(Signal::Close(Close::COME_BACK));
     }
 }
 

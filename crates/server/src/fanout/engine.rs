@@ -9,7 +9,7 @@ use std::{
 
 use grandstand_protocol::{AppId, Level};
 use grandstand_room::{
-    account::Withheld,
+    account::{Totals, Withheld},
     budget::{DeliveryBudget, RoomCap},
     pace::next_pass,
     ring::Bounds,
@@ -34,6 +34,8 @@ pub struct Engine {
     apps: AppsHandle,
     thinning: Mutex<Thinning>,
     budgets: Mutex<HashMap<AppId, DeliveryBudget>>,
+    /// What became of the messages of all rooms, as far as it was taken over.
+    deliveries: Mutex<Totals>,
     started_at: Instant,
 }
 
@@ -74,12 +76,13 @@ impl Engine {
             apps,
             thinning: Mutex::new(Thinning::new(config.fanout.lag, seed)),
             budgets: Mutex::default(),
+            deliveries: Mutex::default(),
             started_at,
         }
     }
 
     /// Monotonic time since the node started.
-    pub(super) fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.started_at.elapsed()
     }
 
@@ -142,6 +145,17 @@ impl Engine {
     pub(super) fn observe(&self, lag: Duration, bytes: u64, now: Duration) {
         self.thinning().observe(lag, usize::try_from(bytes).unwrap_or(usize::MAX), now);
         self.figures.lag.record(lag);
+    }
+
+    /// Takes over what a room has counted since the last time.
+    pub(crate) fn take_over(&self, stage: &mut Stage) {
+        let mut deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
+        *deliveries = *deliveries + stage.take_news();
+    }
+
+    /// What became of the messages of all rooms since the node started, as far as it was taken over.
+    pub(crate) fn deliveries(&self) -> Totals {
+        *self.deliveries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes over what a flusher has counted.

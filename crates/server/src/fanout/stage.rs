@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use grandstand_protocol::Level;
 use grandstand_room::{
-    account::{Account, Outcome, Withheld},
+    account::{Account, Outcome, Totals, Withheld},
     budget::RoomCap,
     ring::{Bounds, Cursor, Ring},
 };
@@ -15,7 +15,9 @@ use super::Broadcast;
 #[derive(Debug)]
 pub(crate) struct Stage {
     pub(super) ring: Ring<Entry>,
-    pub(super) account: Account,
+    account: Account,
+    /// What of the account the node's figures have already.
+    told: Totals,
     pub(super) cap: RoomCap,
     /// Tasks that go round the members now.
     pub(super) flushers: usize,
@@ -45,11 +47,21 @@ impl Count {
     }
 }
 
-pub(super) const LEVELS: [Level; 3] = [Level::High, Level::Normal, Level::Low];
+pub(crate) const LEVELS: [Level; 3] = [Level::High, Level::Normal, Level::Low];
 
 impl Stage {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { ring: Ring::new(bounds), account: Account::new(), cap: RoomCap::default(), flushers: 0 }
+        Self {
+            ring: Ring::new(bounds),
+            account: Account::new(),
+            told: Totals::default(),
+            cap: RoomCap::default(),
+            flushers: 0,
+        }
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Behind everything that has entered.
@@ -109,6 +121,22 @@ impl Stage {
         if self.flushers == 0 {
             self.ring.clear();
         }
+    }
+
+    /// A member got the stored message of this number when it returned.
+    pub(crate) fn replayed(&mut self, number: u64) {
+        self.account.replayed(number);
+    }
+
+    /// Forgets messages that nobody may ask for any more.
+    pub(crate) fn expire(&mut self, now: Duration) {
+        self.account.expire(now);
+    }
+
+    /// What was counted since the last time.
+    pub(super) fn take_news(&mut self) -> Totals {
+        let all = *self.account.totals();
+        all - std::mem::replace(&mut self.told, all)
     }
 
     pub(super) fn count(&mut self, counts: impl IntoIterator<Item = Count>) {

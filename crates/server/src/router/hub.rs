@@ -1,5 +1,7 @@
 //! A room on this node: its members, the order in which its messages reach them, and what is pending for them.
 
+mod account;
+
 use std::{
     collections::HashMap,
     ops::RangeInclusive,
@@ -22,6 +24,8 @@ use crate::{
     cluster::Except,
     fanout::{self, Block, Broadcast, Engine, SEATS, Stage},
 };
+
+pub use account::{MessageAccount, RoomAccount};
 
 /// The members of a room on this node.
 ///
@@ -158,7 +162,7 @@ impl Hub {
 
     /// Whether nobody is here, and no message can be asked for any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.roster().members.is_empty()
+        self.roster().members.is_empty() && self.stage().account().is_empty()
     }
 
     pub fn members(&self) -> Vec<Arc<Session>> {
@@ -248,10 +252,6 @@ impl Hub {
         self.roster().blocks.len()
     }
 
-    pub(crate) fn blocks(&self) -> Vec<Arc<Block>> {
-        self.roster().blocks.iter().map(|row| Arc::clone(&row.block)).collect()
-    }
-
     /// The next block on the round.
     pub(crate) fn next_block(&self) -> Option<Arc<Block>> {
         let roster = self.roster();
@@ -261,7 +261,11 @@ impl Hub {
 
     /// A flusher found nothing to do since the stage stood at `head`: true when it may go.
     pub(crate) fn retire(&self, head: Cursor) -> bool {
-        let retired = self.stage().retire_flusher(head);
+        let roster = self.roster();
+        // Blocks may have come and gone during the round, so that it passed one over.
+        let has_all = roster.blocks.iter().all(|row| row.block.has_all(head));
+        let retired = has_all && self.stage().retire_flusher(head);
+        drop(roster);
         if retired {
             self.settle();
         }
@@ -270,7 +274,7 @@ impl Hub {
 
     /// Forgets what everybody has.
     pub(crate) fn settle(&self) {
-        if self.alone.load(Ordering::Relaxed) == 0 {
+        if self.alone() == 0 {
             self.stage().clear_if_idle();
         }
     }
@@ -279,12 +283,25 @@ impl Hub {
         self.alone.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Members that are not where their block is.
+    pub(crate) fn alone(&self) -> usize {
+        self.alone.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn one_less_alone(&self) {
         self.alone.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn roster(&self) -> MutexGuard<'_, Roster> {
         self.roster.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Hub {
+    /// What it has counted is the node's.
+    fn drop(&mut self) {
+        let stage = self.stage.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.engine.take_over(stage);
     }
 }
 

@@ -1,0 +1,99 @@
+//! What became of the messages of a room on this node, as it stands at one moment.
+
+use std::{sync::MutexGuard, time::Duration};
+
+use grandstand_protocol::{Level, MessageId};
+use grandstand_room::account::{Fate, Totals};
+
+use super::{Hub, Roster};
+use crate::fanout::{LEVELS, Seats, Stage};
+
+/// What became of one message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageAccount {
+    pub fate: Fate,
+    /// Since it entered the room.
+    pub age: Duration,
+    /// Members for which nothing is decided yet. Counted from where each member is, so that the sum is a proof.
+    pub pending: u64,
+}
+
+/// What became of everything since the room came to life here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomAccount {
+    pub members: usize,
+    /// Members that are not where the others around them are, mostly because their sockets did not take everything.
+    pub behind: usize,
+    pub totals: Totals,
+    /// By level, counted from where each member is.
+    pub pending: [u64; 3],
+}
+
+/// Everything that decides about a room's deliveries, and nothing of it moves.
+struct Still<'a> {
+    roster: &'a Roster,
+    blocks: Vec<MutexGuard<'a, Seats>>,
+    stage: MutexGuard<'a, Stage>,
+}
+
+impl Hub {
+    /// What became of a message; `None` if it is not remembered.
+    pub fn message_account(&self, message: &MessageId) -> Option<MessageAccount> {
+        self.hold_still(|still| {
+            let fate = still.stage.account().fate(message)?;
+            let pending = fate.position.map_or(0, |position| still.pending(fate.level, position));
+            Some(MessageAccount { age: self.engine.now().saturating_sub(fate.entered), fate, pending })
+        })
+    }
+
+    /// What became of everything.
+    pub fn account(&self) -> RoomAccount {
+        self.hold_still(|still| RoomAccount {
+            members: still.roster.members.len(),
+            behind: self.alone(),
+            totals: *still.stage.account().totals(),
+            pending: LEVELS.map(|level| still.all_pending(level)),
+        })
+    }
+
+    /// A member got the stored message of this number when it returned.
+    pub fn replayed(&self, number: u64) {
+        self.stage().replayed(number);
+    }
+
+    /// Forgets messages that nobody may ask for any more.
+    pub(in crate::router) fn forget_old_fates(&self) {
+        self.stage().expire(self.engine.now());
+    }
+
+    /// Takes the locks in their order. It is a matter of a millisecond: flushers wait only for blocks, and are not
+    /// waited for but at the blocks that they visit.
+    fn hold_still<R>(&self, look: impl FnOnce(&Still<'_>) -> R) -> R {
+        let roster = self.roster();
+        let blocks = roster.blocks.iter().map(|row| row.block.lock()).collect();
+        let still = Still { roster: &roster, blocks, stage: self.stage() };
+        look(&still)
+    }
+}
+
+impl Still<'_> {
+    /// Members that have not passed this position, without those that it is not for.
+    fn pending(&self, level: Level, position: u64) -> u64 {
+        let readers = self.blocks.iter().flat_map(|seats| seats.readers());
+        let behind = readers.filter(|(_, cursor)| cursor.next(level) <= position);
+        behind.map(|(session, _)| u64::from(!session.exempt().contains(&(level, position)))).sum()
+    }
+
+    /// The same for all positions of a level.
+    fn all_pending(&self, level: Level) -> u64 {
+        let head = self.stage.head().next(level);
+        let readers = self.blocks.iter().flat_map(|seats| seats.readers());
+        let pending = readers.map(|(session, cursor)| {
+            let next = cursor.next(level);
+            let exempt = session.exempt();
+            let own = exempt.iter().filter(|(of, position)| *of == level && *position >= next);
+            head.saturating_sub(next).saturating_sub(own.count() as u64)
+        });
+        pending.sum()
+    }
+}
