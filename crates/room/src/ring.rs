@@ -114,8 +114,14 @@ impl<T> Ring<T> {
     /// Visits what goes into one write of about `max_bytes`: at least one frame if any is pending, and no more than fit.
     ///
     /// What fits into one write goes in order of arrival; only where the reader is behind do HIGH frames overtake the
-    /// rest. No lane has holes, so whoever visits a frame passes it.
-    pub fn gather(&self, cursor: &Cursor, max_bytes: usize, mut visit: impl FnMut(Level, u64, &T)) {
+    /// rest. No lane has holes, so whoever visits a frame passes it. What the reader is not shown takes no room.
+    pub fn gather(
+        &self,
+        cursor: &Cursor,
+        max_bytes: usize,
+        is_shown: impl Fn(Level, u64) -> bool,
+        mut visit: impl FnMut(Level, u64, &T),
+    ) {
         debug_assert!(LEVELS.iter().all(|level| !self.lane(*level).has_forgotten(cursor.next(*level))));
         let in_order = self.pending_bytes(cursor) <= max_bytes;
         let mut lanes = LEVELS.map(|level| self.lane(level).from(cursor.next(level)));
@@ -125,11 +131,13 @@ impl<T> Ring<T> {
         while let Some(level) = next_due(&due, in_order)
             && let Some((position, slot)) = due[level as usize]
         {
-            bytes += slot.size;
-            if !is_first && bytes > max_bytes {
-                break;
+            if is_shown(level, position) {
+                bytes += slot.size;
+                if !is_first && bytes > max_bytes {
+                    break;
+                }
+                is_first = false;
             }
-            is_first = false;
             visit(level, position, &slot.frame);
             due[level as usize] = lanes[level as usize].next();
         }

@@ -199,7 +199,7 @@ impl Room {
         let Some(first) = block.first() else { return };
         let cursor = self.members[*first].cursor;
         let mut end = cursor;
-        self.ring.gather(&cursor, bytes, |level, position, ()| end.pass(level, position));
+        self.ring.gather(&cursor, bytes, |_, _| true, |level, position, ()| end.pass(level, position));
         for level in LEVELS {
             self.pass(&block, level, cursor.next(level)..end.next(level), Outcome::Written);
         }

@@ -26,7 +26,7 @@ fn ring(frames: &[(Level, &'static str, usize)]) -> Ring<&'static str> {
 fn read(ring: &Ring<&'static str>, cursor: &mut Cursor, max_bytes: usize) -> Vec<&'static str> {
     let mut frames = Vec::new();
     let before = *cursor;
-    ring.gather(&before, max_bytes, |level, position, frame| {
+    ring.gather(&before, max_bytes, |_, _| true, |level, position, frame| {
         assert_eq!(position, cursor.next(level), "a hole");
         cursor.pass(level, position);
         frames.push(*frame);

@@ -206,7 +206,7 @@ impl World {
         let index = index % self.readers.len();
         let reader = &mut self.readers[index];
         let mut visited = Vec::new();
-        self.ring.gather(&reader.cursor, bytes, |level, position, content| {
+        self.ring.gather(&reader.cursor, bytes, |_, _| true, |level, position, content| {
             visited.push((level, position, *content));
         });
         let expected: Vec<(Level, u64, u64)> = reader

@@ -84,7 +84,7 @@ impl Hub {
         let from = reader.cursor;
         let mut end = from;
         let mut messages = Vec::new();
-        self.ring.gather(&from, bytes, |level, position, message| {
+        self.ring.gather(&from, bytes, |_, _| true, |level, position, message| {
             assert_eq!(position, end.next(level), "a hole");
             end.pass(level, position);
             if !reader.skips.contains(&(level, position)) {

@@ -63,10 +63,11 @@ impl Plan {
         self.start = start;
         self.oldest = stage.ring.oldest(&start);
         self.steps.clear();
-        stage.ring.gather(&start, WRITE_BYTES, |level, position, entry| {
+        let is_shown = |level, position| keep.shows(level, position, class);
+        stage.ring.gather(&start, WRITE_BYTES, is_shown, |level, position, entry| {
             // Whoever sent a message has it.
             let has = |(level, position)| start.next(level) > position || exempt.contains(&(level, position));
-            let fate = if !keep.shows(level, position, class) {
+            let fate = if !is_shown(level, position) {
                 Fate::Thinned
             } else if entry.changes.is_some_and(|changed| !has(changed)) {
                 Fate::Told
@@ -89,6 +90,11 @@ impl Plan {
 
     pub(super) fn oldest(&self) -> Option<Duration> {
         self.oldest
+    }
+
+    /// Bytes of what is shown, about.
+    pub(super) fn bytes(&self) -> usize {
+        self.frames(false).filter(|(_, is_shown)| *is_shown).map(|(step, _)| step.entry.broadcast.size()).sum()
     }
 
     /// What a reader gets of this position, if it is planned.

@@ -163,7 +163,6 @@ impl Block {
             // All of them have to go, and get nothing behind what they lack.
             members.iter_mut().for_each(|member| member.go_alone(hub, reached));
         }
-        let written_before = work.stats.bytes;
         let (mut all, mut wrote) = (0, !work.plan.is_empty());
         for member in members.iter_mut() {
             if member.own.is_some() {
@@ -184,8 +183,7 @@ impl Block {
         members.iter_mut().for_each(|member| member.fall_in(hub, end));
         hub.stage().count(work.counts.drain(..));
         if let Some(lag) = work.plan.oldest().map(|at| now.saturating_sub(at)) {
-            let bytes = work.stats.bytes - written_before;
-            hub.engine().observe(lag, bytes / in_step.max(1).unsigned_abs(), now);
+            hub.engine().observe(lag, work.plan.bytes(), now);
         }
         if wrote { Visit::Wrote } else { Visit::Idle }
     }

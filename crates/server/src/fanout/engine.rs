@@ -142,8 +142,8 @@ impl Engine {
     }
 
     /// A write of so many bytes went to each member of a block; its oldest message had waited for `lag`.
-    pub(super) fn observe(&self, lag: Duration, bytes: u64, now: Duration) {
-        self.thinning().observe(lag, usize::try_from(bytes).unwrap_or(usize::MAX), now);
+    pub(super) fn observe(&self, lag: Duration, bytes: usize, now: Duration) {
+        self.thinning().observe(lag, bytes, now);
         self.figures.lag.record(lag);
     }
 
