@@ -98,14 +98,15 @@ class Server {
         text += chunk;
         const url = text.match(/^\s*Server URL\s.*?(\S+)\s*$/m);
         const socket = text.match(/^\s*WebSocket\s.*?(\S+)\s*$/m);
-        if (url && socket && text.endsWith('\n')) resolve([url[1], socket[1]]);
+        const admin = text.match(/^\s*Admin\s.*?(\S+)\s*$/m);
+        if (url && socket && admin && text.endsWith('\n')) resolve([url[1], socket[1], admin[1]]);
       });
       child.once('error', reject);
       child.once('exit', (code, signal) => {
         reject(new Error(`the server ended (${code ?? signal}) before it was ready:\n${text}${this.log()}`));
       });
     });
-    [this.url, this.wsUrl] = await withDeadline(printed, 'server address on stdout');
+    [this.url, this.wsUrl, this.adminUrl] = await withDeadline(printed, 'server address on stdout');
     this.url = this.url.replace(/\/$/, '');
   }
 
