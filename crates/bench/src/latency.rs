@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 /// Longer ones are counted as this long.
 const LONGEST: Duration = Duration::from_secs(600);
@@ -11,7 +12,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 const CURVE_STEPS: u32 = 8;
 
 /// Three significant digits from a microsecond to ten minutes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Vec<(u64, u64)>", into = "Vec<(u64, u64)>")]
 pub(crate) struct Latencies {
     microseconds: Histogram<u64>,
 }
@@ -22,6 +24,7 @@ pub(crate) struct Summary {
     pub(crate) count: u64,
     pub(crate) p50: Duration,
     pub(crate) p99: Duration,
+    pub(crate) p999: Duration,
     pub(crate) max: Duration,
 }
 
@@ -32,7 +35,15 @@ impl Latencies {
     }
 
     pub(crate) fn record(&mut self, latency: Duration) {
-        self.microseconds.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        self.record_micros(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) fn record_micros(&mut self, microseconds: u64) {
+        self.microseconds.saturating_record(microseconds);
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.microseconds.add(&other.microseconds).expect("all have the same bounds");
     }
 
     pub(crate) fn summary(&self) -> Summary {
@@ -41,6 +52,7 @@ impl Latencies {
             count: self.microseconds.len(),
             p50: quantile(0.5),
             p99: quantile(0.99),
+            p999: quantile(0.999),
             max: Duration::from_micros(self.microseconds.max()),
         }
     }
@@ -49,6 +61,30 @@ impl Latencies {
     pub(crate) fn curve(&self) -> Vec<(f64, f64)> {
         let steps = self.microseconds.iter_quantiles(CURVE_STEPS);
         steps.map(|step| (step.quantile_iterated_to(), step.value_iterated_to() as f64 / 1000.0)).collect()
+    }
+}
+
+impl Default for Latencies {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Values with their counts: most of a histogram is empty.
+impl From<Latencies> for Vec<(u64, u64)> {
+    fn from(latencies: Latencies) -> Self {
+        let steps = latencies.microseconds.iter_recorded();
+        steps.map(|step| (step.value_iterated_to(), step.count_at_value())).collect()
+    }
+}
+
+impl From<Vec<(u64, u64)>> for Latencies {
+    fn from(counts: Vec<(u64, u64)>) -> Self {
+        let mut latencies = Self::new();
+        for (value, count) in counts {
+            latencies.microseconds.saturating_record_n(value, count);
+        }
+        latencies
     }
 }
 

@@ -5,18 +5,35 @@
 
 mod ack;
 mod affinity;
+mod clock;
 mod compare;
 mod endpoint;
+mod fan;
+mod fleet;
+mod floor;
+mod frame;
 mod idle;
 mod latency;
+mod level_mix;
+mod link;
+mod load;
 mod machine;
+mod marker;
+mod measured;
 mod members;
 pub mod options;
+mod order;
 mod pace;
 mod plot;
+mod publisher;
+mod publishing;
+mod receiver;
 pub mod report;
+mod seen;
 mod served;
 mod socket;
+mod stage;
+mod tally;
 mod target;
 mod tls;
 mod transport;
@@ -25,7 +42,7 @@ use anyhow::Result;
 use serde_json::Value;
 
 pub use compare::Comparison;
-use options::{Options, TargetOptions, Workload};
+use options::{Options, ProcessPart, TargetOptions, Workload};
 use report::Report;
 use target::Target;
 
@@ -34,6 +51,8 @@ use target::Target;
 pub enum Outcome {
     Run(Report),
     Comparison(Comparison),
+    /// It was a part of the tool, and spoke to another one.
+    Nothing,
 }
 
 /// Runs what was asked for.
@@ -44,12 +63,23 @@ pub async fn run(options: Options) -> Result<Outcome> {
     let report = match &options.workload {
         Workload::Compare(runs) => return compare::run(runs).map(Outcome::Comparison),
         Workload::Ack(ack) => load(&ack.target, async |target| ack::run(target, ack).await).await,
+        Workload::Fan(fan) => load(&fan.target, async |target| fan::run(target, fan).await).await,
+        Workload::Floor(floor) => fan::run_floor(floor).await,
+        Workload::Process(process) => return part(&process.part).await.map(|()| Outcome::Nothing),
         Workload::Idle(idle) => load(&idle.target, async |target| idle::run(target, idle).await).await,
     }?;
     if let Some(folder) = &options.plots {
         plot::write(folder, report.workload(), &report.title(), report.plots())?;
     }
     Ok(Outcome::Run(report))
+}
+
+/// A part of the tool in a process of its own.
+async fn part(part: &ProcessPart) -> Result<()> {
+    match part {
+        ProcessPart::Load => load::run().await,
+        ProcessPart::Floor { mode, frame } => floor::process::serve(*mode, *frame),
+    }
 }
 
 /// A workload against a server, which ends before its figures are told.
@@ -69,6 +99,7 @@ impl Outcome {
         match self {
             Self::Run(report) => report.json(),
             Self::Comparison(comparison) => comparison.json(),
+            Self::Nothing => Value::Null,
         }
     }
 
@@ -77,6 +108,7 @@ impl Outcome {
         match self {
             Self::Run(report) => report.table(),
             Self::Comparison(comparison) => comparison.table(),
+            Self::Nothing => String::new(),
         }
     }
 }

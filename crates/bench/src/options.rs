@@ -1,11 +1,20 @@
 //! The command line.
 
+mod fan;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
+pub use fan::{
+    FanOptions, FloorMode, FloorOptions, ProcessOptions, ProcessPart, TempoOptions, TrafficOptions,
+};
+
 /// Sockets from one address: the server's default limit is 5,000.
 pub(crate) const PER_ADDRESS: u32 = 4000;
+
+/// Connections that are being made at one time.
+pub(crate) const PARALLEL: u32 = 256;
 
 /// Load tool for Grandstand, over the real protocol.
 ///
@@ -55,11 +64,18 @@ pub struct TargetOptions {
 pub enum Workload {
     /// Messages that are accepted, committed and acknowledged per second, and how long that takes
     Ack(AckOptions),
+    /// Messages to all members of rooms: how many, how fast, what they cost
+    Fan(FanOptions),
+    /// The same without a server: the leanest loop that writes to as many sockets
+    Floor(FloorOptions),
     /// Memory for each joined member that does nothing
     Idle(IdleOptions),
+    /// All members lose their connections in one moment and come back
     /// Two runs that were saved with --json, side by side
     #[command(long_flag = "compare")]
     Compare(CompareOptions),
+    #[command(hide = true)]
+    Process(ProcessOptions),
 }
 
 impl Workload {
@@ -69,7 +85,8 @@ impl Workload {
         match self {
             Self::Ack(ack) => Some(&ack.target),
             Self::Idle(idle) => Some(&idle.target),
-            Self::Compare(_) => None,
+            Self::Fan(fan) => Some(&fan.target),
+            Self::Floor(_) | Self::Compare(_) | Self::Process(_) => None,
         }
     }
 }
@@ -121,7 +138,7 @@ pub struct IdleOptions {
     #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u32).range(1..))]
     pub members: u32,
     /// Connections that are being made at one time
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = PARALLEL, value_parser = clap::value_parser!(u32).range(1..))]
     pub parallel: u32,
     /// Sockets from each of 127.0.0.2, 127.0.0.3 … when the server is on loopback
     #[arg(long, default_value_t = PER_ADDRESS, value_parser = clap::value_parser!(u32).range(1..=28_000))]
@@ -129,4 +146,21 @@ pub struct IdleOptions {
     /// Silence between the last join and the measurement
     #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]
     pub settle: Duration,
+}
+
+/// Messages per second.
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(rate @ 0.001..=1e7) => Ok(rate),
+        _ => Err("a number from 0.001 to 10000000 is needed".to_owned()),
+    }
+}
+
+/// A time that is not nothing.
+fn positive(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Err("it must not be 0".to_owned()),
+        Ok(time) => Ok(time),
+        Err(error) => Err(error.to_string()),
+    }
 }

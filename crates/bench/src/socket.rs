@@ -9,7 +9,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use grandstand_protocol::{Command, Downlink, Event, Format, Open, Request};
-use tokio::{net::TcpSocket, time::timeout};
+use tokio::{
+    net::{TcpSocket, TcpStream},
+    time::timeout,
+};
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -39,6 +42,8 @@ pub(crate) struct Dial {
 pub(crate) struct Socket {
     stream: WebSocketStream<Transport>,
     serial: i32,
+    /// Of the session, to come back with.
+    token: String,
 }
 
 impl Socket {
@@ -49,19 +54,29 @@ impl Socket {
 
     /// Connects and opens a session.
     pub(crate) async fn dial(endpoint: &Endpoint, dial: Dial, client: &str) -> Result<Self> {
-        timeout(PATIENCE, Self::attempt(endpoint, dial, client))
+        Self::login(endpoint, dial, client, Open::default()).await
+    }
+
+    /// Comes back as SDKs do: with the token of the connection that was lost.
+    pub(crate) async fn reopen(endpoint: &Endpoint, dial: Dial, client: &str, token: String) -> Result<Self> {
+        let open = Open { reopen: true, token: Some(token), ..Open::default() };
+        Self::login(endpoint, dial, client, open).await
+    }
+
+    async fn login(endpoint: &Endpoint, dial: Dial, client: &str, open: Open) -> Result<Self> {
+        timeout(PATIENCE, Self::attempt(endpoint, dial, client, open))
             .await
             .context("the server did not answer")?
             .with_context(|| format!("failed to open a session for {client}"))
     }
 
-    async fn attempt(endpoint: &Endpoint, dial: Dial, client: &str) -> Result<Self> {
+    async fn attempt(endpoint: &Endpoint, dial: Dial, client: &str, open: Open) -> Result<Self> {
         let stream = connect(endpoint, dial).await?;
         let request = ClientRequestBuilder::new(endpoint.uri()?).with_sub_protocol("lc.protobuf2.3");
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(READ_BUFFER);
         let (stream, _) = client_async_with_config(request, stream, Some(config)).await?;
-        let mut socket = Self { stream, serial: 0 };
-        let open = Open { config: Some(CONFIG), ..Open::default() };
+        let mut socket = Self { stream, serial: 0, token: String::new() };
+        let open = Open { config: Some(CONFIG), ..open };
         let request = Request {
             app: Some(endpoint.app.clone()),
             peer: Some(client.to_owned()),
@@ -71,7 +86,7 @@ impl Socket {
         socket.write(&request).await?;
         socket.flush().await?;
         match socket.next().await?.event {
-            Event::Opened { .. } => Ok(socket),
+            Event::Opened { token } => Ok(Self { token: token.text, ..socket }),
             other => bail!("the server answered {other:?}"),
         }
     }
@@ -128,22 +143,34 @@ impl Socket {
         self.stream.into_inner()
     }
 
+    /// Ends the connection at once, without a word, as a network does that is gone. Returns the session's token.
+    pub(crate) fn cut(self) -> Result<String> {
+        self.stream.get_ref().tcp().set_zero_linger().context("failed to prepare a reset")?;
+        Ok(self.token)
+    }
+
     /// The next event if it is here already.
     pub(crate) fn ready(&mut self) -> Option<Result<Downlink>> {
         self.next().now_or_never()
     }
 }
 
-async fn connect(endpoint: &Endpoint, dial: Dial) -> Result<Transport> {
-    let socket = if endpoint.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+/// Only TCP.
+pub(crate) async fn tcp(address: SocketAddr, dial: Dial) -> Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     if let Some(bytes) = dial.receive_buffer {
         socket.set_recv_buffer_size(bytes)?;
     }
     if let Some(from) = dial.from {
         socket.bind(SocketAddr::new(from, 0)).with_context(|| format!("failed to bind {from}"))?;
     }
-    let stream = socket.connect(endpoint.address).await.context("failed to connect")?;
+    let stream = socket.connect(address).await.context("failed to connect")?;
     stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn connect(endpoint: &Endpoint, dial: Dial) -> Result<Transport> {
+    let stream = tcp(endpoint.address, dial).await?;
     let Some(tls) = endpoint.tls()? else { return Ok(Transport::Plain(stream)) };
     let connector = TlsConnector::from(Arc::clone(&tls.config));
     let stream = connector.connect(tls.name.clone(), stream).await.context("failed to agree on TLS")?;

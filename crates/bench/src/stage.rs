@@ -1,0 +1,231 @@
+//! All that a measurement needs: members who listen, publishers, and the process that brings one to the other.
+
+use std::{process, time::Duration};
+
+use anyhow::{Context, Result};
+use grandstand_protocol::{Command, Event, RoomId};
+use indicatif::ProgressBar;
+use tokio::task::spawn_blocking;
+
+use crate::{
+    clock,
+    fleet::{Crew, Fleet},
+    floor::process::FloorProcess,
+    load::room_size,
+    machine,
+    measured::Measured,
+    members::make_room,
+    options::TrafficOptions,
+    order::{Host, Reading, Run},
+    publisher::{Look, Publisher, client_id},
+    publishing::{Program, Published, Tempo, publish},
+    report::per_second,
+    socket::{Dial, Socket, tcp},
+    target::Target,
+    transport::Transport,
+};
+
+/// From the order to the first message.
+const GET_READY: Duration = Duration::from_millis(100);
+
+/// What is still on its way at the end is waited for until nothing has come for this time …
+const SILENCE: u64 = 1_000_000;
+
+/// … and not longer than this.
+const DRAIN: u64 = 30_000_000;
+
+pub(crate) struct Stage {
+    pub(crate) fleet: Fleet,
+    pub(crate) publishers: Vec<Publisher>,
+    traffic: TrafficOptions,
+    /// For its CPU time.
+    pid: Option<u32>,
+    /// Whether publishers get answers.
+    answered: bool,
+    runs: u32,
+}
+
+/// A part of the members: some workloads have several fleets in the same rooms.
+#[derive(Debug, Clone)]
+pub(crate) struct Part {
+    pub(crate) members: u32,
+    pub(crate) name: String,
+    pub(crate) receive_buffer: Option<u32>,
+    pub(crate) reading: Reading,
+}
+
+impl Part {
+    /// All members, who read.
+    pub(crate) fn all(traffic: &TrafficOptions) -> Self {
+        let (members, name) = (traffic.members, "bench-member".to_owned());
+        Self { members, name, receive_buffer: None, reading: Reading::All }
+    }
+}
+
+impl Stage {
+    pub(crate) async fn of_server(target: &Target, traffic: &TrafficOptions, part: &Part) -> Result<Self> {
+        let rooms = make_rooms(target, traffic.rooms).await?;
+        let names: Vec<_> = rooms.iter().map(|room| room.as_str().to_owned()).collect();
+        let fleet = join(Host::Server(target.endpoint.clone()), traffic, part, names).await?;
+        let mut publishers = Vec::new();
+        for number in 0..traffic.publishers {
+            let socket = Socket::dial(&target.endpoint, Dial::default(), &client_id(number)).await?;
+            let room = &rooms[usize::from(number) % rooms.len()];
+            publishers.push(Publisher::of_server(socket, number, room, look(traffic))?);
+        }
+        Ok(Self { fleet, publishers, traffic: traffic.clone(), pid: target.pid, answered: true, runs: 0 })
+    }
+
+    pub(crate) async fn of_floor(floor: &FloorProcess, traffic: &TrafficOptions) -> Result<Self> {
+        let host = Host::Floor(floor.address);
+        let fleet = join(host, traffic, &Part::all(traffic), vec![String::new()]).await?;
+        let mut publishers = Vec::new();
+        for number in 0..traffic.publishers {
+            let transport = Transport::Plain(tcp(floor.address, Dial::default()).await?);
+            publishers.push(Publisher::of_floor(transport, number, look(traffic))?);
+        }
+        let pid = Some(floor.pid);
+        Ok(Self { fleet, publishers, traffic: traffic.clone(), pid, answered: false, runs: 0 })
+    }
+
+    /// Publishes for a while and says what became of it.
+    pub(crate) async fn measure(
+        &mut self,
+        tempo: Tempo,
+        warm_up: Duration,
+        duration: Duration,
+    ) -> Result<Measured> {
+        self.runs += 1;
+        let start = clock::now() + clock::micros(GET_READY);
+        let from = start + clock::micros(warm_up);
+        let until = from + clock::micros(duration);
+        let run = Run {
+            id: process::id() << 12 | (self.runs & 0xfff),
+            publishers: self.traffic.publishers,
+            size: self.traffic.size,
+            from,
+            until,
+            verify: self.traffic.verify,
+            tell: matches!(tempo, Tempo::InFlight(_)),
+        };
+        let arrived = self.fleet.begin(run).await?;
+        let (mix, answered) = (self.traffic.levels, self.answered);
+        let program = Program { run: run.id, tempo, mix, start, from, until, answered };
+        let mut publishers = std::mem::take(&mut self.publishers);
+        let publishing = spawn_blocking(move || {
+            let published = publish(&mut publishers, program, &arrived);
+            (publishers, published)
+        });
+        clock::sleep_until(from).await;
+        let before = self.cpu()?;
+        self.show_progress(from, until).await?;
+        clock::sleep_until(until).await;
+        let after = self.cpu()?;
+        let (publishers, published) = publishing.await.context("publishing failed")?;
+        self.publishers = publishers;
+        let published = published?;
+        self.drain(&published).await?;
+        Ok(Measured {
+            found: self.fleet.finish().await?,
+            published,
+            duration,
+            server: after.0.zip(before.0).map(|(after, before)| after - before),
+            load: after.1.iter().zip(before.1).map(|(after, before)| *after - before).collect(),
+            members: (0..self.traffic.rooms).map(|room| self.room_size(room)).collect(),
+        })
+    }
+
+    fn room_size(&self, room: u32) -> u32 {
+        room_size(self.fleet.members, self.fleet.rooms, room)
+    }
+
+    /// CPU time: of who serves, if that is known; of the load's processes, this one first.
+    fn cpu(&self) -> Result<(Option<Duration>, Vec<Duration>)> {
+        let mut load = vec![machine::cpu(process::id())?];
+        load.extend(self.fleet.cpu()?);
+        Ok((self.pid.map(machine::cpu).transpose()?, load))
+    }
+
+    /// On terminals: deliveries of each second.
+    async fn show_progress(&mut self, from: u64, until: u64) -> Result<()> {
+        let second = clock::micros(Duration::from_secs(1));
+        let progress = ProgressBar::new((until - from).div_ceil(second));
+        if progress.is_hidden() {
+            return Ok(());
+        }
+        progress.set_style(crate::report::bar("{msg} {wide_bar} {pos}/{len} s"));
+        let (mut at, mut last) = (from, self.fleet.status().await?.0);
+        while at + second <= until {
+            at += second;
+            clock::sleep_until(at).await;
+            let received = self.fleet.status().await?.0;
+            let rate = per_second(received - last, Duration::from_secs(1));
+            progress.set_message(format!("{rate:.0} deliveries/s"));
+            progress.inc(1);
+            last = received;
+        }
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    /// Waits for what is on its way.
+    async fn drain(&mut self, published: &Published) -> Result<()> {
+        let expected: u64 = (0..)
+            .zip(&published.sent)
+            .map(|(publisher, sent)| {
+                let members = u64::from(self.room_size(publisher % self.fleet.rooms));
+                sent.iter().map(|&sent| u64::from(sent)).sum::<u64>() * members
+            })
+            .sum();
+        let start = clock::now();
+        let (mut last, mut since) = (0, start);
+        loop {
+            let received = self.fleet.status().await?.0;
+            let now = clock::now();
+            if received != last {
+                (last, since) = (received, now);
+            }
+            if received >= expected || now >= since + SILENCE || now >= start + DRAIN {
+                return Ok(());
+            }
+            clock::sleep_until(now + 20_000).await;
+        }
+    }
+
+    pub(crate) async fn close(self) -> Result<()> {
+        self.fleet.leave().await
+    }
+}
+
+async fn join(host: Host, traffic: &TrafficOptions, part: &Part, rooms: Vec<String>) -> Result<Fleet> {
+    let crew = Crew {
+        host,
+        members: part.members,
+        rooms,
+        sample: traffic.sample,
+        name: part.name.clone(),
+        per_address: traffic.per_address,
+        parallel: traffic.parallel,
+        receive_buffer: part.receive_buffer,
+        reading: part.reading,
+    };
+    Fleet::join(&crew).await
+}
+
+/// Makes rooms and leaves them: whoever makes one is in it.
+async fn make_rooms(target: &Target, count: u32) -> Result<Vec<RoomId>> {
+    let mut rooms = Vec::new();
+    for number in 0..count {
+        let (mut maker, room) = make_room(&target.endpoint, &format!("bench {number}")).await?;
+        let members = vec!["bench-maker".to_owned()];
+        match maker.ask(Command::Quit { room: room.clone(), members, signature: None }).await? {
+            Event::Removed { .. } => rooms.push(room),
+            other => anyhow::bail!("the server answered {other:?}"),
+        }
+    }
+    Ok(rooms)
+}
+
+pub(crate) fn look(traffic: &TrafficOptions) -> Look {
+    Look { size: traffic.size, transient: traffic.transient }
+}
