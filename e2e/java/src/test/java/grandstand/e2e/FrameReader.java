@@ -2,11 +2,25 @@
 package grandstand.e2e;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
 final class FrameReader {
+    static final int CLOSE = 8;
+    static final int PING = 9;
+    static final int PONG = 10;
+
+    record Control(int opcode, byte[] payload) {
+        /** Of a close frame. */
+        int code() {
+            return (payload[0] & 0xff) << 8 | (payload[1] & 0xff);
+        }
+    }
+
+    private final List<Control> controls = new ArrayList<>();
     private byte[] buffered = new byte[0];
     private byte[] message = new byte[0];
 
@@ -31,7 +45,14 @@ final class FrameReader {
         return head.toLowerCase(Locale.ROOT).contains("\r\nupgrade: websocket");
     }
 
-    /** The next data message; control frames are passed over. */
+    /** The control frames that stood before and between the messages so far; each is given once. */
+    List<Control> controls() {
+        List<Control> taken = List.copyOf(controls);
+        controls.clear();
+        return taken;
+    }
+
+    /** The next data message; control frames are put aside. */
     Optional<byte[]> message() {
         while (true) {
             if (buffered.length < 2) {
@@ -62,7 +83,8 @@ final class FrameReader {
                 }
             }
             drop(header + length);
-            if (opcode >= 8) {
+            if (opcode >= CLOSE) {
+                controls.add(new Control(opcode, payload));
                 continue;
             }
             int old = message.length;

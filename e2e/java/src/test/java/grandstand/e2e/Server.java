@@ -38,9 +38,16 @@ final class Server implements AutoCloseable {
 
     /** Starts on this port, or on any free one if it is 0. */
     static Server start(Path data, int port) throws IOException {
+        return start(data, port, "");
+    }
+
+    /** Starts with these lines in its configuration file. */
+    static Server start(Path data, int port, String configuration) throws IOException {
+        Path file = Files.writeString(data.resolve("grandstand.toml"), configuration);
         // Client limits off: the tests poll the online count faster than one person would.
         ProcessBuilder command = new ProcessBuilder(
-                binary().toString(), "serve", "--bind", "127.0.0.1:" + port, "--admin-bind", "127.0.0.1:0",
+                binary().toString(), "serve", "--config", file.toString(),
+                "--bind", "127.0.0.1:" + port, "--admin-bind", "127.0.0.1:0",
                 "--data", data.toString(), "--app", APP_ID + ":" + APP_KEY + ":java-e2e-master-key",
                 "--client-limits", "off");
         File log = new File("grandstand.log");
