@@ -33,6 +33,7 @@ mod seen;
 mod served;
 mod socket;
 mod stage;
+mod storm;
 mod tally;
 mod target;
 mod tls;
@@ -66,6 +67,7 @@ pub async fn run(options: Options) -> Result<Outcome> {
         Workload::Fan(fan) => load(&fan.target, async |target| fan::run(target, fan).await).await,
         Workload::Floor(floor) => fan::run_floor(floor).await,
         Workload::Process(process) => return part(&process.part).await.map(|()| Outcome::Nothing),
+        Workload::Storm(storm) => load(&storm.target, async |target| storm::run(target, storm).await).await,
         Workload::Idle(idle) => load(&idle.target, async |target| idle::run(target, idle).await).await,
     }?;
     if let Some(folder) = &options.plots {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod fan;
+mod storm;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -9,6 +10,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand};
 pub use fan::{
     FanOptions, FloorMode, FloorOptions, ProcessOptions, ProcessPart, TempoOptions, TrafficOptions,
 };
+pub use storm::StormOptions;
 
 /// Sockets from one address: the server's default limit is 5,000.
 pub(crate) const PER_ADDRESS: u32 = 4000;
@@ -71,6 +73,7 @@ pub enum Workload {
     /// Memory for each joined member that does nothing
     Idle(IdleOptions),
     /// All members lose their connections in one moment and come back
+    Storm(StormOptions),
     /// Two runs that were saved with --json, side by side
     #[command(long_flag = "compare")]
     Compare(CompareOptions),
@@ -85,6 +88,7 @@ impl Workload {
         match self {
             Self::Ack(ack) => Some(&ack.target),
             Self::Idle(idle) => Some(&idle.target),
+            Self::Storm(storm) => Some(&storm.target),
             Self::Fan(fan) => Some(&fan.target),
             Self::Floor(_) | Self::Compare(_) | Self::Process(_) => None,
         }

@@ -56,6 +56,13 @@ fn a_rate_and_a_number_in_flight_exclude_each_other() {
 }
 
 #[test]
+fn a_storm_is_of_as_many_as_one_process_can_hold() {
+    let Workload::Storm(storm) = parse("storm --serve b").unwrap().workload else { panic!("another") };
+    assert_eq!((storm.members, storm.at_once, storm.patience), (18_000, false, Duration::from_secs(60)));
+    refused("storm --serve b --at-once --connect-only", ErrorKind::ArgumentConflict);
+}
+
+#[test]
 fn two_saved_runs_are_compared() {
     for line in ["--compare a.json b.json", "compare a.json b.json --json"] {
         let Workload::Compare(runs) = parse(line).unwrap().workload else { panic!("another") };
@@ -72,6 +79,7 @@ fn values_without_sense_are_refused() {
         "ack --serve b --size 5121",
         "ack --serve b --duration soon",
         "idle --serve b --members 0",
+        "storm --serve b --patience later",
         "idle --serve b --per-address 30000",
     ] {
         refused(line, ErrorKind::ValueValidation);

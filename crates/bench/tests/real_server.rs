@@ -79,3 +79,28 @@ async fn idle_members_join_and_are_counted_by_the_server() {
     assert!(report["server_after_bytes"].as_i64().unwrap() > 1_000_000, "{report}");
     assert_eq!(faults(&report), [""; 0]);
 }
+
+/// All of them come back by themselves, and nobody misses a HIGH message.
+#[tokio::test]
+async fn a_storm_ends_with_everybody_back() {
+    for how in ["--at-once", ""] {
+        let report = run(&format!("storm --members 40 --settle 0s {how}")).await;
+        assert_eq!(
+            (&report["not_back"], &report["high_delivered_share"]),
+            (&0.into(), &1.0.into()),
+            "{report}"
+        );
+        assert_eq!(report["joins_failed"], 0, "{report}");
+        assert!(report["all_back_ms"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(report["server_peak_bytes"].as_i64() >= report["server_steady_bytes"].as_i64(), "{report}");
+        assert_eq!(faults(&report), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn members_connect_all_at_once() {
+    let report = run("storm --members 60 --connect-only").await;
+    assert_eq!((&report["parallel"], &report["joins_failed"]), (&60.into(), &0.into()), "{report}");
+    assert!(report["joins_per_s"].as_f64().unwrap() > 0.0, "{report}");
+    assert!(report.get("all_back_ms").is_none(), "{report}");
+}
