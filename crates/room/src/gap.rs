@@ -1,17 +1,6 @@
-//! The gap of a dropped session: from where HIGH messages are delivered again when it returns.
+//! The gap of a dropped session: it begins behind what the session has surely received.
 
 use std::time::Duration;
-
-use crate::clock::Millis;
-
-/// Where the gap of a member begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GapStart {
-    /// After this message number of the room: the last one the client confirmed.
-    After(u64),
-    /// From this time on: after a crash, when nothing was confirmed durably.
-    Since(Millis),
-}
 
 /// Least time between two pings of a member (design.md section 5).
 pub const PING_INTERVAL: Duration = Duration::from_secs(1);

@@ -28,8 +28,9 @@ use crate::{
     config::Config,
     fanout::{Engine, Fanout},
     gateway::{close::Close, outbox::Signal},
+    positions::Positions,
     router::{Router, Sdk},
-    service::{self, departure},
+    service::{self, departure, gaps::Gaps},
     store::{CreateError, NodeId, Revocation, Store, StoreError},
     upkeep,
 };
@@ -49,6 +50,10 @@ pub struct Node {
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) draining: AtomicBool,
+    /// What clients confirmed since the last beat.
+    pub(crate) positions: Positions,
+    /// What returning members missed.
+    pub(crate) gaps: Gaps,
     random: Mutex<StdRng>,
     started_at: Instant,
 }
@@ -98,6 +103,8 @@ impl Node {
             tasks,
             stopping: CancellationToken::new(),
             draining: AtomicBool::new(false),
+            positions: Positions::default(),
+            gaps: Gaps::default(),
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,
         });

@@ -11,6 +11,7 @@ mod room;
 mod socket;
 
 pub(crate) mod departure;
+pub(crate) mod gaps;
 
 use std::{collections::HashSet, sync::Arc};
 

@@ -8,7 +8,6 @@ use grandstand_protocol::{AppId, ClientId, MessageId, RoomId};
 use grandstand_room::{
     attributes::{Applied, AttributeUpdate, UpdateError},
     clock::Millis,
-    gap::GapStart,
     history::HistoryQuery,
     query::{Filter, RoomQuery},
     room::Room,
@@ -17,8 +16,9 @@ use grandstand_room::{
 };
 
 pub use record::{
-    Appended, Claim, Claimed, Edit, Held, Imported, LiveSession, NewMessage, NodeId, Patched, Recovered,
-    Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will, WillSent,
+    Appended, Claim, Claimed, Edit, Held, Imported, LiveSession, NewMessage, NodeId, Patched, Position,
+    Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will,
+    WillSent,
 };
 pub use sqlite::{OpenError, SqliteStore};
 
@@ -147,14 +147,14 @@ pub trait Store: Send + Sync + 'static {
         last: u64,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
-    /// What `member` missed: HIGH messages after `gap.0` and up to number `gap.1`, ascending; its own and recalled ones
-    /// left out, edited ones as edited; the newest `limit` of them.
+    /// What a member missed: HIGH messages with numbers after `after`, up to `last`, ascending; recalled ones left out,
+    /// edited ones as edited; the newest `limit` of them.
     async fn gap(
         &self,
         app: &AppId,
         room: &RoomId,
-        gap: (GapStart, u64),
-        member: SessionId,
+        after: u64,
+        last: u64,
         limit: u32,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
@@ -188,18 +188,24 @@ pub trait Store: Send + Sync + 'static {
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
     /// Puts a session into a room. With [`OneRoomPer::Client`] every session of the client id, dropped ones too, is
-    /// taken out of every other room. Each claim of a client id gets a higher epoch than all before.
+    /// taken out of every other room. Each claim of a client id gets a higher epoch than all before. HIGH messages are
+    /// due to it from now on; to one that is in the room already, from where they were.
     async fn claim(&self, claim: Claim, scope: OneRoomPer, now: Millis) -> Result<Claimed, AppendError>;
 
     /// Takes a session out of its room, if it is in `room`.
     async fn leave(&self, app: &AppId, session: SessionId, room: &RoomId) -> Result<bool, StoreError>;
 
-    /// What is remembered of a client's sessions, live and dropped.
+    /// What is remembered of a client's sessions, live and dropped. Cheap: in a storm everybody asks.
     async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError>;
 
+    /// Notes how far live sessions have confirmed, for [`Store::recover`]. Never backwards; of a session that dropped
+    /// or ended meanwhile, or of an earlier stay, nothing is noted. Costs about a microsecond each: whoever has many
+    /// brings them in slices, because one call is one commit.
+    async fn note_positions(&self, positions: Vec<Position>) -> Result<(), StoreError>;
+
     /// A session ended without a close: it may return to its room, and its wills wait. `confirmed` is the last
-    /// message number whose HIGH messages the client is known to have. Sessions without room and wills are not kept;
-    /// one that dropped before stays as it was.
+    /// message number whose HIGH messages the client is known to have; when it is not known, what was noted counts.
+    /// Sessions without room and wills are not kept; one that dropped before stays as it was.
     /// So does one whose claim is not of `epoch`, if that is given: it has returned meanwhile.
     async fn drop_session(
         &self,
@@ -261,8 +267,8 @@ pub trait Store: Send + Sync + 'static {
     async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError>;
 
     /// After a start: sessions that the node's former life left behind count as dropped at its last beat. Their gaps
-    /// begin a margin of seconds before it, because a confirmation may be that old; those of sessions that had just
-    /// come begin where they did.
+    /// begin behind the position that was noted last; where none was, nothing was confirmed, and they begin where the
+    /// stay did.
     async fn recover(&self, node: &NodeId, now: Millis) -> Result<Recovered, StoreError>;
 
     /// One small slice of cleaning: expired messages, rooms, dropped sessions, dedupe entries, revocations.

@@ -1,4 +1,4 @@
-//! What a node does by itself: says once a second that it is alive, and cleans in small slices.
+//! What a node does by itself: notes once a second that it is alive and what was confirmed, and cleans in small slices.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
@@ -21,7 +21,10 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Live sessions read at once.
 const SESSIONS: u32 = 1000;
 
-/// Notes once a second that this node is alive.
+/// Positions noted in one commit: a millisecond or two of the writer's time, and appends get their turn in between.
+const POSITIONS: usize = 500;
+
+/// Notes once a second that this node is alive, and what its clients confirmed.
 pub(crate) async fn beat(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(BEAT);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -29,6 +32,20 @@ pub(crate) async fn beat(node: Arc<Node>) {
         ticks.tick().await;
         if let Err(error) = node.store.beat(&node.id, node.clock.wall()).await {
             warn!(%error, "could not note that this node is alive");
+        }
+        note_positions(&node).await;
+        node.gaps.forget_old();
+    }
+}
+
+/// After a crash, gaps begin behind what was noted here.
+async fn note_positions(node: &Node) {
+    let moved = node.positions.take();
+    for slice in moved.chunks(POSITIONS) {
+        if let Err(error) = node.store.note_positions(slice.to_vec()).await {
+            warn!(%error, "could not note what clients confirmed; after a crash now, they would get it twice");
+            // With the next beat.
+            slice.iter().cloned().for_each(|position| node.positions.note(position));
         }
     }
 }

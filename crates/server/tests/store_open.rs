@@ -3,8 +3,11 @@
 
 use std::{fs, path::Path};
 
-use grandstand::store::{OpenError, SqliteStore, Store};
-use grandstand_room::clock::Millis;
+use grandstand::store::{Claim, NodeId, OpenError, SqliteStore, Store};
+use grandstand_protocol::{AppId, ClientId, RoomId};
+use grandstand_room::{clock::Millis, session::SessionId};
+
+const NOW: Millis = Millis(1_790_000_000_000);
 
 const FILE: &str = "grandstand.db";
 
@@ -67,10 +70,34 @@ async fn a_newer_version_is_refused_and_left_alone() {
     let key = make(folder.path()).await;
     alter(folder.path(), "PRAGMA user_version = 999");
     let error = refusal(folder.path());
-    assert!(matches!(error, OpenError::Newer { found: 999, .. }), "{error:?}");
+    let OpenError::Newer { found: 999, known } = error else { panic!("{error:?}") };
     assert!(error.to_string().contains("newer version"), "{error}");
-    alter(folder.path(), "PRAGMA user_version = 1");
+    alter(folder.path(), &format!("PRAGMA user_version = {known}"));
     assert_eq!(make(folder.path()).await, key);
+}
+
+/// What a folder of the first version held is there.
+#[tokio::test]
+async fn an_earlier_version_is_brought_up_to_date() {
+    let folder = tempfile::tempdir().unwrap();
+    alter(folder.path(), include_str!("../src/store/sqlite/schema/0001.sql"));
+    alter(folder.path(), "PRAGMA user_version = 1; PRAGMA application_id = 1196576324");
+    alter(
+        folder.path(),
+        "INSERT INTO apps VALUES (1, 'app');
+         INSERT INTO rooms VALUES (1, 1, 'room', 'me', 0, 0, NULL, NULL, '{}');
+         INSERT INTO heads VALUES (1, 1, 9, 0, NULL, NULL, 0, 0);
+         INSERT INTO sessions (app, session, client, room, node, epoch, claimed_at, dropped_at, gap_after, gap_since)
+         VALUES (1, x'00000000000000000000000000000007', 'ann', 1, 'node-1', 3, 0, 5, 4, NULL)",
+    );
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let known = store.sessions(&AppId::from("app"), &ClientId::new("ann").unwrap()).await.unwrap();
+    assert_eq!(known[0].identity.session, SessionId(7));
+    let (identity, node) = (known[0].identity.clone(), NodeId("node-1".to_owned()));
+    let claim = Claim { app: AppId::from("app"), identity, room: RoomId::from("room"), node };
+    let resumed = store.resume(SessionId(7), claim, false, NOW).await.unwrap().unwrap();
+    assert_eq!((resumed.gap, resumed.claimed.head), (4, 9));
+    store.close().await.unwrap();
 }
 
 #[tokio::test]

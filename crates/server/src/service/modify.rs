@@ -40,6 +40,7 @@ pub(super) async fn modify(
         let now = node.clock.wall();
         match node.store.modify(&session.app, &patch.room, &patch.message, author, edit, now).await {
             Ok(patched) => {
+                node.gaps.changed(&session.app, &patch.room);
                 last = last.max(patched.message.patched_at);
                 news.push(RoomNews {
                     app: session.app.clone(),

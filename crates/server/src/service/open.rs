@@ -11,6 +11,8 @@ use grandstand_room::{
     token::{Claims, TokenError},
 };
 
+use tracing::error;
+
 use super::{
     departure,
     refusal::Refused,
@@ -144,10 +146,17 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let event = Event::Opened { token: issue(&node, &session) };
     socket.say(request.serial, Some(client.to_string()), event);
     let replayed = match resumed {
-        Some(resumed) => replay::frames(&node, &session, &resumed, open.last_patch).await,
-        None => Vec::new(),
+        Some(resumed) => replay::frames(&node, app, &session, &resumed, open.last_patch).await,
+        None => Ok(Vec::new()),
     };
-    socket.outbox.release(replayed);
+    match replayed {
+        Ok(frames) => socket.outbox.release(frames),
+        // Newer messages would be confirmed, and what was missed with them: it comes back and asks again.
+        Err(error) => {
+            error!(%error, "could not read what a client missed; it is sent away to come back");
+            socket.outbox.signal(Signal::Close(Close::COME_BACK));
+        }
+    }
     Ok(())
 }
 

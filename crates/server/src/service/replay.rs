@@ -2,31 +2,24 @@
 
 use std::sync::Arc;
 
-use grandstand_protocol::{ClientId, Event, Level, RoomId};
+use grandstand_protocol::{ClientId, RoomId};
 use grandstand_room::{
     clock::Millis,
-    gap::GapStart,
     resume::{Remembered, choose},
     session::{Identity, Login, SessionId},
 };
-use tracing::{error, warn};
+use tracing::warn;
 
-use super::departure;
+use super::{departure, gaps::Gap};
 use crate::{
     apps::App,
-    cluster::{Except, News, RoomNews},
+    cluster::News,
     fanout::Broadcast,
     gateway::outbox::Frame,
     node::Node,
     router::{Arrival, Joined, Opened, Session},
-    store::{Claim, Claimed, Resumed, SessionRecord, StoreError, StoredMessage},
+    store::{Claim, Position, Resumed, SessionRecord, StoreError},
 };
-
-/// HIGH messages of a gap at most, the newest ones; whoever missed more reads history.
-const GAP_MESSAGES: u32 = 1000;
-/// Patches replayed at most, and how far back, in milliseconds (protocol.md section 10, row 23).
-const PATCHES: u32 = 100;
-const PATCHES_BACK: i64 = 30 * 60 * 1000;
 
 /// What is remembered of a login.
 #[derive(Default)]
@@ -50,7 +43,8 @@ pub(super) struct Resumption {
     from: SessionId,
     room: RoomId,
     epoch: u64,
-    gap: GapStart,
+    /// HIGH messages are due after this number.
+    gap: u64,
     /// The newest message that went out before it was back; later ones reach it live.
     delivered: u64,
 }
@@ -157,77 +151,60 @@ async fn enter(
     let identity = session.identity.clone();
     let claim = Claim { app: app.id.clone(), identity, room: room.clone(), node: node.id.clone() };
     let resumed = node.store.resume(from, claim, keeps, node.clock.wall()).await?;
-    let Some(Resumed { epoch, head, gap }) = resumed else {
+    let Some(Resumed { claimed, gap }) = resumed else {
         drop(hub);
         router.forget_empty(&room);
         return Ok(Entered::Nowhere);
     };
-    let gap =
-        before.filter(|joined| joined.room == room).map_or(gap, |joined| GapStart::After(joined.confirmed));
-    let confirmed = match gap {
-        GapStart::After(number) => number,
-        // Known when the gap has been read.
-        GapStart::Since(_) => 0,
-    };
-    let claimed = Claimed { epoch, head, former: Vec::new() };
+    let epoch = claimed.epoch;
+    // What it confirmed since the store was told last.
+    let confirmed = before.filter(|joined| joined.room == room).map_or(gap, |joined| joined.confirmed);
     let scope = app.switches.one_room_per;
     let Some(delivered) = router.join(session, &hub, &claimed, confirmed, scope) else {
         return Ok(Entered::Overtaken);
     };
+    if confirmed != gap {
+        let (app, session) = (app.id.clone(), session.identity.session);
+        node.positions.note(Position { app, session, epoch, number: confirmed });
+    }
     let (client, news_room) = (session.identity.client.clone(), room.clone());
     node.bus.publish(News::Claimed { app: app.id.clone(), client, room: news_room, epoch, scope }).await;
-    Ok(Entered::Room(Resumption { from, room, epoch, gap, delivered }))
+    Ok(Entered::Room(Resumption { from, room, epoch, gap: confirmed, delivered }))
 }
 
-/// What the session missed, as frames: patches first, then HIGH messages, in order.
+/// What the session missed, as frames: patches first, then HIGH messages, in order; the newest `limits.replay` of
+/// these, since whoever missed more reads history.
 pub(super) async fn frames(
     node: &Node,
+    app: &App,
     session: &Session,
     resumed: &Resumption,
     last_patch: Option<i64>,
-) -> Vec<Frame> {
+) -> Result<Vec<Frame>, StoreError> {
+    let (room, now) = ((&session.app, &resumed.room), node.clock.wall());
+    let frame = |message: &Broadcast| message.frame_if_for(session, resumed.epoch);
     let mut frames = Vec::new();
     if let Some(known) = last_patch {
-        let now = node.clock.wall();
-        let after = Millis(known).max(now.plus(-PATCHES_BACK));
-        let patches = node.store.patches(&session.app, &resumed.room, after, PATCHES).await;
-        let events = logged(patches).into_iter().map(|message| message.into_patch(&resumed.room));
-        frames.extend(events.filter_map(|event| frame(node, session, resumed, event, None)));
+        let patches = node.gaps.patches(&*node.store, room, Millis(known), now).await?;
+        frames.extend(patches.iter().filter_map(|patch| frame(patch)));
     }
-    let (gap, own) = ((resumed.gap, resumed.delivered), session.identity.session);
-    let missed = logged(node.store.gap(&session.app, &resumed.room, gap, own, GAP_MESSAGES).await);
-    if missed.len() == GAP_MESSAGES as usize {
+    let gap = Gap {
+        after: resumed.gap,
+        last: resumed.delivered,
+        own: [session.identity.session, resumed.from],
+        limit: node.config.limits.replay as usize,
+    };
+    if !app.switches.high_replay || gap.limit == 0 {
+        return Ok(frames);
+    }
+    let high = node.gaps.high(&*node.store, room, gap, now).await?;
+    if high.cut {
         // The README says so; an operator should see how often.
         metrics::counter!("grandstand_gaps_cut_total").increment(1);
         warn!(room = %resumed.room, "a gap may hold more HIGH messages than are replayed; the newest are");
     }
-    if let GapStart::Since(_) = resumed.gap {
-        let first = missed.first().and_then(|message| u64::try_from(message.number).ok());
-        session.confirm(resumed.epoch, first.map_or(resumed.delivered, |first| first.saturating_sub(1)));
+    for (_number, message) in &high.messages {
+        frames.extend(frame(message));
     }
-    for message in missed.into_iter().filter(|message| message.session != Some(resumed.from)) {
-        let number = u64::try_from(message.number).ok();
-        frames.extend(frame(node, session, resumed, message.into_push(&resumed.room), number));
-    }
-    frames
-}
-
-fn frame(
-    node: &Node,
-    session: &Session,
-    resumed: &Resumption,
-    event: Event,
-    number: Option<u64>,
-) -> Option<Frame> {
-    let (app, room) = (session.app.clone(), resumed.room.clone());
-    let news = RoomNews { app, room, event, level: Level::High, number, except: Except::Nobody };
-    Broadcast::new(news, node.clock.wall()).frame_if_for(session, resumed.epoch)
-}
-
-/// The session is open either way; what could not be read stays in history.
-fn logged(read: Result<Vec<StoredMessage>, StoreError>) -> Vec<StoredMessage> {
-    read.unwrap_or_else(|error| {
-        error!(%error, "could not read what a client missed");
-        Vec::new()
-    })
+    Ok(frames)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use grandstand_protocol::{Change, Code, Event, Fault, Level, Request, RoomId, StartConversation};
 use grandstand_room::{
     attributes::{AttributeUpdate, room_data},
+    clock::Millis,
     room::Room,
     switches::RoomUpdate,
 };
@@ -48,9 +49,7 @@ pub(super) async fn join(
 ) -> Result<Event, Fault> {
     let session = socket.session(at);
     only_oneself(session, members)?;
-    // First, because once the session is in, the answer may not be an error.
-    let updated_at = updated_at(socket, session, room).await?;
-    enter(socket, session, room).await?;
+    let updated_at = enter(socket, session, room).await?.to_iso();
     Ok(Event::Added { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
 }
 
@@ -63,7 +62,7 @@ pub(super) async fn quit(
 ) -> Result<Event, Fault> {
     let session = socket.session(at);
     only_oneself(session, members)?;
-    let updated_at = updated_at(socket, session, room).await?;
+    let updated_at = find(socket, session, room).await?.updated_at.to_iso();
     let node = socket.node();
     let router = node.router.app(&session.app);
     let _turn = its_turn(&router, session).await?;
@@ -76,8 +75,9 @@ pub(super) async fn quit(
     Ok(Event::Removed { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
 }
 
-/// The claim is committed before the answer; from then on the client id is in no other room.
-async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result<(), Fault> {
+/// The claim is committed before the answer; from then on the client id is in no other room. Returns when the room was
+/// changed last: a join reads nothing else.
+async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result<Millis, Fault> {
     let node = socket.node();
     let scope = socket.switches()?.one_room_per;
     let router = node.router.app(&session.app);
@@ -96,10 +96,10 @@ async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result
         }
     };
     router.join(session, &hub, &claimed, claimed.head, scope);
-    let Claimed { epoch, .. } = claimed;
+    let Claimed { epoch, updated_at, .. } = claimed;
     let client = session.identity.client.clone();
     node.bus.publish(News::Claimed { app, client, room: room.clone(), epoch, scope }).await;
-    Ok(())
+    Ok(updated_at)
 }
 
 /// The turn of a session that is still open here: another socket may have taken it over.
@@ -111,10 +111,6 @@ async fn its_turn(router: &AppRouter, session: &Arc<Session>) -> Result<Turn, Fa
 fn only_oneself(session: &Session, members: &[String]) -> Result<(), Fault> {
     let own = session.identity.client.as_str();
     if members.iter().all(|member| member == own) { Ok(()) } else { Err(Refused::others()) }
-}
-
-async fn updated_at(socket: &Socket, session: &Session, room: &RoomId) -> Result<String, Fault> {
-    Ok(find(socket, session, room).await?.updated_at.to_iso())
 }
 
 /// The room, or 4303.

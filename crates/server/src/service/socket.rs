@@ -18,6 +18,7 @@ use crate::{
     },
     node::Node,
     router::{AppRouter, Session, Style},
+    store::Position,
 };
 
 /// What the commands of one socket share. Bound to an app by its first open.
@@ -167,7 +168,10 @@ impl Socket {
     pub fn confirm(&self, receipt: Receipt) {
         let found = self.sessions.iter().find(|open| open.session.identity.session == receipt.member);
         if let Some(open) = found {
-            open.session.confirm(receipt.epoch, receipt.number);
+            let Receipt { member: session, epoch, number } = receipt;
+            open.session.confirm(epoch, number);
+            let app = open.session.app.clone();
+            self.node.positions.note(Position { app, session, epoch, number });
         }
     }
 

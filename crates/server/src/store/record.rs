@@ -1,7 +1,7 @@
 //! What goes into a store and comes out of it.
 
 use grandstand_protocol::{AppId, Body, ClientId, Level, Mentions, MessageId, RoomId};
-use grandstand_room::{clock::Millis, gap::GapStart, session::Identity, session::SessionId};
+use grandstand_room::{clock::Millis, session::Identity, session::SessionId};
 
 /// A server process over restarts: a name from configuration, `node-1` by default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -106,6 +106,8 @@ pub struct Claimed {
     pub head: u64,
     /// The rooms that the client id (or the session) was taken out of.
     pub former: Vec<RoomId>,
+    /// When the room was changed last.
+    pub updated_at: Millis,
 }
 
 /// What is remembered of a session that is in a room or holds wills.
@@ -131,11 +133,20 @@ pub struct LiveSession {
 /// A session that returned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resumed {
+    pub claimed: Claimed,
+    /// HIGH messages are due after this number.
+    pub gap: u64,
+}
+
+/// How far a live session has confirmed HIGH messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    pub app: AppId,
+    pub session: SessionId,
+    /// Of its stay in the room.
     pub epoch: u64,
-    /// The number of the room's newest message.
-    pub head: u64,
-    /// From where HIGH messages are due.
-    pub gap: GapStart,
+    /// Up to this number of the room they have arrived.
+    pub number: u64,
 }
 
 /// A message held until its session drops.

@@ -3,8 +3,10 @@
 mod find;
 mod history;
 mod ledger;
+mod lookups;
 mod messages;
 mod open;
+mod positions;
 mod readers;
 mod retention;
 mod rooms;
@@ -22,7 +24,6 @@ use grandstand_protocol::{AppId, ClientId, MessageId, RoomId};
 use grandstand_room::{
     attributes::{Applied, AttributeUpdate},
     clock::Millis,
-    gap::GapStart,
     history::HistoryQuery,
     query::{Filter, RoomQuery},
     room::Room,
@@ -35,10 +36,11 @@ pub use open::OpenError;
 
 use super::{
     AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, LiveSession,
-    ModifyError, NewMessage, NodeId, Patched, Recovered, Resumed, Retention, Revocation, SessionRecord,
-    Store, StoreError, StoredMessage, Swept, TokenKeys, Will, WillSent,
+    ModifyError, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention, Revocation,
+    SessionRecord, Store, StoreError, StoredMessage, Swept, TokenKeys, Will, WillSent,
 };
 use ledger::Ledger;
+use lookups::Lookups;
 use readers::Readers;
 use writer::Writer;
 
@@ -49,6 +51,7 @@ use writer::Writer;
 pub struct SqliteStore {
     writer: Writer,
     readers: Readers,
+    lookups: Lookups,
     /// Room queries that may take long: they wait for each other, and nothing else waits for them.
     searches: Readers,
 }
@@ -67,7 +70,7 @@ impl SqliteStore {
         let searches = Readers::start(folder, "store-search", 1)?;
         let ledger = Ledger::new(folder.to_owned(), connection);
         let writer = Writer::start(ledger, lock).map_err(OpenError::Thread)?;
-        Ok(Self { writer, readers, searches })
+        Ok(Self { writer, readers, lookups: Lookups::default(), searches })
     }
 
     fn searchers(&self, filter: &Filter) -> &Readers {
@@ -183,11 +186,11 @@ impl Store for SqliteStore {
         &self,
         app: &AppId,
         room: &RoomId,
-        gap: (GapStart, u64),
-        member: SessionId,
+        after: u64,
+        last: u64,
         limit: u32,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        self.read_room(app, room, move |connection, room| history::gap(connection, room, gap, member, limit))
+        self.read_room(app, room, move |connection, room| history::gap(connection, room, after, last, limit))
             .await
     }
 
@@ -243,8 +246,11 @@ impl Store for SqliteStore {
     }
 
     async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError> {
-        let (app, client) = (app.clone(), client.clone());
-        self.read(move |connection| sessions::of_client(connection, &app, &client)).await
+        self.lookups.find(&self.readers, app, client).await
+    }
+
+    async fn note_positions(&self, positions: Vec<Position>) -> Result<(), StoreError> {
+        self.writer.run(move |ledger| positions::note(ledger, &positions)).await
     }
 
     async fn drop_session(

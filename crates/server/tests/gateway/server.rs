@@ -61,7 +61,8 @@ impl Server {
     /// Waits until the store knows that every session of the client id has dropped.
     pub(crate) async fn until_dropped(&self, client: &str) {
         let client = ClientId::new(client).unwrap();
-        for _ in 0..10_000 {
+        let patience = std::time::Instant::now() + crate::raw::PATIENCE;
+        while std::time::Instant::now() < patience {
             let known = self.store.sessions(&APP.into(), &client).await.unwrap();
             if known.iter().all(|session| session.dropped_at.is_some()) {
                 return;

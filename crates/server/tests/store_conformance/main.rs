@@ -6,6 +6,7 @@ mod fixture;
 mod gap;
 mod history;
 mod modify;
+mod positions;
 mod query;
 mod retention;
 mod rooms;
@@ -46,8 +47,7 @@ macro_rules! whole_suite {
                 content_comes_back apps_are_apart numbers_go_on_after_a_restart a_failed_append_harms_no_other;
             history: pages_equal_the_model import_keeps_order_ids_and_places known_ids_are_left_alone
                 an_unknown_room_is_empty;
-            gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_begin_at_a_time
-                gaps_leave_out_the_recalled gaps_leave_out_ones_own;
+            gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_leave_out_the_recalled;
             modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may
                 patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;
             rooms: made_once_and_found changed_by_one_at_a_time changed_never_backwards a_refused_change_changes_nothing
@@ -57,7 +57,9 @@ macro_rules! whole_suite {
                 racing_claims_end_in_one_room leaving_forgets dropped_ones_are_remembered resume_returns_the_gap
                 resume_needs_the_same_room resume_can_change_the_session resume_can_leave_a_record
                 a_late_drop_changes_nothing reattached_ones_have_no_room live_ones_are_listed ended_ones_are_forgotten
-                recover_drops_what_a_crash_left recover_keeps_a_young_gap a_removed_room_holds_nobody;
+                looked_up_together recover_drops_what_a_crash_left a_removed_room_holds_nobody;
+            positions: gaps_begin_behind_them_after_a_crash never_go_back are_of_a_stay
+                a_second_join_keeps_the_gap;
             wills: wait_for_the_drop wait_for_their_own_drop a_retry_is_held_once are_bounded follow_a_resume go_with_the_session survive_a_restart
                 skip_a_removed_room;
             tokens: keys_are_made_once revocations_last_as_long_as_tokens;

@@ -3,9 +3,7 @@
 use grandstand_protocol::{AppId, Direction, MessageId, RoomId};
 use grandstand_room::{
     clock::Millis,
-    gap::GapStart,
     history::{Edge, HistoryQuery},
-    session::SessionId,
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -145,39 +143,24 @@ pub(super) fn range(
         .collect()
 }
 
-/// HIGH messages of a gap that `member` did not send, from the newest back, until the gap's start or the limit.
+/// The newest `limit` HIGH messages of a gap.
 pub(super) fn gap(
     connection: &Connection,
     room: i64,
-    (start, last): (GapStart, u64),
-    member: SessionId,
+    after: u64,
+    last: u64,
     limit: u32,
 ) -> rusqlite::Result<Vec<StoredMessage>> {
-    let (after, since) = match start {
-        GapStart::After(number) => (sql_number(number), Millis(i64::MIN)),
-        GapStart::Since(time) => (0, time),
-    };
-    let mut statement = connection.prepare_cached(concat!(
-        "SELECT ",
-        message_columns!(),
-        " FROM messages INDEXED BY messages_high
-         WHERE room = ?1 AND level = 1 AND number > 0 AND number > ?2 AND number <= ?3
-         ORDER BY number DESC"
-    ))?;
-    let mut rows = statement.query(params![room, after, sql_number(last)])?;
-    let mut found = Vec::new();
-    while found.len() < limit as usize
-        && let Some(row) = rows.next()?
-    {
-        let high = message(row)?;
-        // Times follow numbers, so nothing further back is due.
-        if high.timestamp < since {
-            break;
-        }
-        if !high.recalled && high.session != Some(member) {
-            found.push(high);
-        }
-    }
+    let mut found: Vec<_> = connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            message_columns!(),
+            " FROM messages INDEXED BY messages_high
+             WHERE room = ?1 AND level = 1 AND number > 0 AND number > ?2 AND number <= ?3 AND recalled = 0
+             ORDER BY number DESC LIMIT ?4"
+        ))?
+        .query_map(params![room, sql_number(after), sql_number(last), limit], message)?
+        .collect::<Result<_, _>>()?;
     found.reverse();
     Ok(found)
 }

@@ -34,6 +34,8 @@ pub(super) struct Head {
     pub(super) patched_at: Millis,
     /// How many messages were ever imported.
     pub(super) imported: i64,
+    /// When the room was changed; written with the room and not with the head.
+    pub(super) updated_at: Millis,
     dirty: bool,
     /// The room's first message: the only append that sets `oldest_at`.
     first: bool,
@@ -185,6 +187,11 @@ impl Ledger {
         head
     }
 
+    /// The same, for what is written elsewhere.
+    pub(super) fn remember(&mut self, key: &RoomKey) -> &mut Head {
+        self.heads.get_mut(key).expect("a key comes from `key`, which remembers the head")
+    }
+
     /// The room is gone.
     pub(super) fn forget(&mut self, key: &RoomKey) {
         self.heads.remove(key);
@@ -225,7 +232,7 @@ impl Ledger {
 fn read_head(connection: &Connection, app: i64, room: &RoomId) -> rusqlite::Result<Option<Head>> {
     connection
         .prepare_cached(
-            "SELECT h.room, number, timestamp, last_message_at, oldest_at, patched_at, imported
+            "SELECT h.room, number, timestamp, last_message_at, oldest_at, patched_at, imported, r.updated_at
              FROM rooms r JOIN heads h ON h.room = r.row WHERE r.app = ?1 AND r.id = ?2",
         )?
         .query_row(params![app, room.as_str()], |row| {
@@ -237,6 +244,7 @@ fn read_head(connection: &Connection, app: i64, room: &RoomId) -> rusqlite::Resu
                 oldest_at: row.get::<_, Option<i64>>(4)?.map(Millis),
                 patched_at: Millis(row.get(5)?),
                 imported: row.get(6)?,
+                updated_at: Millis(row.get(7)?),
                 dirty: false,
                 first: false,
             })

@@ -54,6 +54,7 @@ impl Readers {
         let job = move |connection: &Connection| {
             // Whoever asked may have gone while this waited.
             if !reply.is_closed() {
+                metrics::counter!("grandstand_store_reads_total").increment(1);
                 let _ = reply.send(read(connection));
             }
         };

@@ -95,15 +95,17 @@ pub(super) fn update(
         Ok(applied) => applied,
         Err(refusal) => return Ok(Some(Err(refusal))),
     };
-    let head = ledger.head(&key);
+    let head = ledger.remember(&key);
     room.data.clone_from(&applied.data);
     room.updated_at = room.updated_at.max(now);
     // Messages earlier in this group are not in the table yet.
     room.last_message_at = head.last_message_at;
+    head.updated_at = room.updated_at;
+    let row = head.row;
     ledger
         .connection
         .prepare_cached("UPDATE rooms SET updated_at = ?2, name = ?3, data = ?4 WHERE row = ?1")?
-        .execute(params![head.row, room.updated_at.0, NameColumn::of(&room.data), data_column(&room.data)])?;
+        .execute(params![row, room.updated_at.0, NameColumn::of(&room.data), data_column(&room.data)])?;
     Ok(Some(Ok((room, applied))))
 }
 

@@ -3,25 +3,25 @@
 use grandstand_protocol::{AppId, ClientId, RoomId};
 use grandstand_room::{
     clock::Millis,
-    gap::GapStart,
     session::{Device, Identity, SessionId},
     switches::OneRoomPer,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
 use super::{
-    ledger::{Ledger, RoomKey},
+    ledger::{Head, Ledger, RoomKey},
     row::time,
     sql_number, wire_number,
 };
 use crate::store::{Claim, Claimed, LiveSession, NodeId, Recovered, Resumed, SessionRecord};
 
-/// A claim younger than this at the last beat of a dead node keeps the gap that it began with: a replay after it may
-/// not have arrived.
-const SETTLED: i64 = 60 * 1000;
-
-/// A beat says that the node was alive, not what had been confirmed by then: confirmations are at most this old.
-const MARGIN: i64 = 5 * 1000;
+/// What a session has surely received of its room, by its record and by what was noted since.
+macro_rules! confirmed {
+    () => {
+        "max(gap_after, coalesce((SELECT number FROM positions p
+             WHERE p.session = sessions.session AND p.app = sessions.app AND p.epoch = sessions.epoch), 0))"
+    };
+}
 
 /// The id as its column.
 pub(super) fn blob(session: SessionId) -> [u8; 16] {
@@ -36,12 +36,29 @@ pub(super) fn claim(
     now: Millis,
 ) -> rusqlite::Result<Option<Claimed>> {
     let Some(key) = ledger.key(&claim.app, &claim.room)? else { return Ok(None) };
-    let head = ledger.head(&key).number;
     let epoch = ledger.next_epoch()?;
-    let former = take_out(&ledger.connection, ledger.head(&key).row, key.0, &claim.identity, scope)?;
-    let place = Place { key: &key, row: ledger.head(&key).row, epoch, gap: GapStart::After(head) };
-    put(&ledger.connection, claim, &place, now)?;
-    Ok(Some(Claimed { epoch, head, former }))
+    let Head { row, number: head, updated_at, .. } = *ledger.head(&key);
+    let former = take_out(&ledger.connection, row, key.0, &claim.identity, scope)?;
+    let gap = gap_of_stay(&ledger.connection, key.0, claim.identity.session, row)?.unwrap_or(head);
+    put(&ledger.connection, claim, &Place { key: &key, row, epoch, gap }, now)?;
+    Ok(Some(Claimed { epoch, head, former, updated_at }))
+}
+
+/// Where the gap of a session begins that is in the room already.
+fn gap_of_stay(
+    connection: &Connection,
+    app: i64,
+    session: SessionId,
+    room: i64,
+) -> rusqlite::Result<Option<u64>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            confirmed!(),
+            " FROM sessions WHERE session = ?1 AND app = ?2 AND room = ?3 AND dropped_at IS NULL"
+        ))?
+        .query_row(params![blob(session), app, room], |row| row.get(0).map(wire_number))
+        .optional()
 }
 
 /// Takes the client's sessions, or this one alone, out of every room but `room`; returns those rooms.
@@ -82,20 +99,17 @@ struct Place<'a> {
     key: &'a RoomKey,
     row: i64,
     epoch: u64,
-    gap: GapStart,
+    /// HIGH messages are due after this number.
+    gap: u64,
 }
 
 fn put(connection: &Connection, claim: &Claim, place: &Place<'_>, now: Millis) -> rusqlite::Result<()> {
-    let (gap_after, gap_since) = match place.gap {
-        GapStart::After(number) => (sql_number(number), None),
-        GapStart::Since(time) => (0, Some(time.0)),
-    };
     let Identity { session, client, tag, device } = &claim.identity;
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO sessions (app, session, client, tag, device_id, device_token, room, node, epoch,
-                                              claimed_at, dropped_at, gap_after, gap_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, ?11, ?12)",
+                                              claimed_at, dropped_at, gap_after)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL, ?11)",
         )?
         .execute(params![
             place.key.0,
@@ -108,8 +122,7 @@ fn put(connection: &Connection, claim: &Claim, place: &Place<'_>, now: Millis) -
             claim.node.0,
             sql_number(place.epoch),
             now.0,
-            gap_after,
-            gap_since,
+            sql_number(place.gap),
         ])
         .map(drop)
 }
@@ -152,15 +165,13 @@ pub(super) fn drop_session(
     now: Millis,
 ) -> rusqlite::Result<()> {
     let Some(app) = ledger.app(app)? else { return Ok(()) };
-    // Nothing confirmed: the gap begins where it began when the session came.
     ledger
         .connection
-        .prepare_cached(
-            "UPDATE sessions SET dropped_at = ?3,
-                 gap_after = coalesce(?4, gap_after),
-                 gap_since = CASE WHEN ?4 IS NULL THEN gap_since END
-             WHERE app = ?1 AND session = ?2 AND dropped_at IS NULL AND (?5 IS NULL OR epoch = ?5)",
-        )?
+        .prepare_cached(concat!(
+            "UPDATE sessions SET dropped_at = ?3, gap_after = coalesce(?4, ",
+            confirmed!(),
+            ") WHERE app = ?1 AND session = ?2 AND dropped_at IS NULL AND (?5 IS NULL OR epoch = ?5)"
+        ))?
         .execute(params![app, blob(session), now.0, confirmed.map(sql_number), epoch.map(sql_number)])?;
     forget_idle(&ledger.connection, app, &blob(session))
 }
@@ -175,14 +186,16 @@ pub(super) fn resume(
     now: Millis,
 ) -> rusqlite::Result<Option<Resumed>> {
     let Some(key) = ledger.key(&claim.app, &claim.room)? else { return Ok(None) };
-    let (row, head) = (ledger.head(&key).row, ledger.head(&key).number);
+    let Head { row, number: head, updated_at, .. } = *ledger.head(&key);
     let gap = ledger
         .connection
-        .prepare_cached(
-            "SELECT gap_after, gap_since FROM sessions WHERE app = ?1 AND session = ?2 AND client = ?3 AND room = ?4",
-        )?
+        .prepare_cached(concat!(
+            "SELECT ",
+            confirmed!(),
+            " FROM sessions WHERE app = ?1 AND session = ?2 AND client = ?3 AND room = ?4"
+        ))?
         .query_row(params![key.0, blob(from), claim.identity.client.as_str(), row], |row| {
-            Ok(time(row, 1)?.map_or(GapStart::After(wire_number(row.get(0)?)), GapStart::Since))
+            row.get(0).map(wire_number)
         })
         .optional()?;
     let Some(gap) = gap else { return Ok(None) };
@@ -201,7 +214,8 @@ pub(super) fn resume(
             .execute(params![key.0, blob(from)])?;
     }
     put(connection, claim, &Place { key: &key, row, epoch, gap }, now)?;
-    Ok(Some(Resumed { epoch, head, gap }))
+    let claimed = Claimed { epoch, head, former: Vec::new(), updated_at };
+    Ok(Some(Resumed { claimed, gap }))
 }
 
 /// Notes that a dropped session is live again, in no room.
@@ -230,23 +244,30 @@ pub(super) fn forget(connection: &Connection, app: i64, session: &[u8]) -> rusql
         .map(drop)
 }
 
-/// What is remembered of a client's sessions. Those whose room is gone and that hold no wills count as forgotten.
-pub(super) fn of_client(
+/// What is remembered of each client's sessions. Those whose room is gone and that hold no wills count as forgotten.
+pub(super) fn of_clients(
     connection: &Connection,
-    app: &AppId,
-    client: &ClientId,
-) -> rusqlite::Result<Vec<SessionRecord>> {
-    connection
-        .prepare_cached(
-            "SELECT s.session, s.client, s.tag, s.device_id, s.device_token, r.id, s.dropped_at, s.taken
-             FROM apps a JOIN sessions s ON s.app = a.row LEFT JOIN rooms r ON r.row = s.room
-             WHERE a.id = ?1 AND s.client = ?2
-               AND (r.id IS NOT NULL
-                    OR EXISTS (SELECT 1 FROM wills w WHERE w.app = s.app AND w.session = s.session))
-             ORDER BY s.epoch, s.session",
-        )?
-        .query_map([app.as_str(), client.as_str()], record)?
-        .collect()
+    clients: &[(&AppId, &ClientId)],
+) -> rusqlite::Result<Vec<Vec<SessionRecord>>> {
+    let asked: Vec<_> = clients.iter().map(|(app, client)| [app.as_str(), client.as_str()]).collect();
+    let asked = serde_json::to_string(&asked).expect("texts become JSON");
+    let mut found = vec![Vec::new(); clients.len()];
+    // Client by client along the index: `CROSS JOIN` keeps this order.
+    let mut statement = connection.prepare_cached(
+        "SELECT s.session, s.client, s.tag, s.device_id, s.device_token, r.id, s.dropped_at, s.taken, asked.key
+         FROM json_each(?1) asked CROSS JOIN apps a ON a.id = asked.value ->> 0
+         CROSS JOIN sessions s ON s.app = a.row AND s.client = asked.value ->> 1
+         LEFT JOIN rooms r ON r.row = s.room
+         WHERE r.id IS NOT NULL
+            OR EXISTS (SELECT 1 FROM wills w WHERE w.app = s.app AND w.session = s.session)
+         ORDER BY s.epoch, s.session",
+    )?;
+    let mut rows = statement.query([asked])?;
+    while let Some(row) = rows.next()? {
+        let at: u32 = row.get(8)?;
+        found[at as usize].push(record(row)?);
+    }
+    Ok(found)
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<SessionRecord> {
@@ -311,11 +332,12 @@ pub(super) fn recover(ledger: &mut Ledger, node: &NodeId, now: Millis) -> rusqli
         .optional()?;
     let dropped_at = last_alive.unwrap_or(now);
     connection
-        .prepare_cached(
-            "UPDATE sessions SET dropped_at = ?2, gap_since = CASE WHEN claimed_at > ?3 THEN gap_since ELSE ?4 END
-             WHERE node = ?1 AND dropped_at IS NULL",
-        )?
-        .execute(params![node.0, dropped_at.0, dropped_at.plus(-SETTLED).0, dropped_at.plus(-MARGIN).0])?;
+        .prepare_cached(concat!(
+            "UPDATE sessions SET dropped_at = ?2, gap_after = ",
+            confirmed!(),
+            " WHERE node = ?1 AND dropped_at IS NULL"
+        ))?
+        .execute(params![node.0, dropped_at.0])?;
     let with_wills = connection
         .prepare_cached(
             "SELECT a.id, s.session, s.dropped_at FROM sessions s JOIN apps a ON a.row = s.app
