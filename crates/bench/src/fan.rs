@@ -18,7 +18,8 @@ use crate::{
     target::Target,
 };
 
-pub(crate) use figures::{FLOOR, SERVER, describe, tell, warn};
+use figures::{FLOOR, describe_tempo};
+pub(crate) use figures::{SERVER, describe, tell, warn};
 
 /// Rounds when two are compared.
 const ROUNDS: u32 = 3;
@@ -47,7 +48,8 @@ pub(crate) async fn run(target: &Target, options: &FanOptions) -> Result<Report>
 
     let mut report = Report::new("fan");
     target.describe(&mut report)?;
-    describe(&mut report, traffic, tempo, rounds);
+    describe(&mut report, traffic, rounds);
+    describe_tempo(&mut report, tempo);
     report.text(
         "pinned",
         "cores",
@@ -77,7 +79,8 @@ pub(crate) async fn run_floor(options: &FloorOptions) -> Result<Report> {
     process.stop().await?;
     let mut report = Report::new("floor");
     report.text("mode", "in one write", options.mode.name());
-    describe(&mut report, &options.traffic, tempo, options.rounds);
+    describe(&mut report, &options.traffic, options.rounds);
+    describe_tempo(&mut report, tempo);
     tell(&mut report, &SERVER, &options.traffic, &measured);
     warn(&mut report, &measured);
     Ok(report)

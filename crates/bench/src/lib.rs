@@ -29,8 +29,11 @@ mod publisher;
 mod publishing;
 mod receiver;
 pub mod report;
+mod search;
 mod seen;
+mod send_queue;
 mod served;
+mod slow;
 mod socket;
 mod stage;
 mod storm;
@@ -65,6 +68,10 @@ pub async fn run(options: Options) -> Result<Outcome> {
         Workload::Compare(runs) => return compare::run(runs).map(Outcome::Comparison),
         Workload::Ack(ack) => load(&ack.target, async |target| ack::run(target, ack).await).await,
         Workload::Fan(fan) => load(&fan.target, async |target| fan::run(target, fan).await).await,
+        Workload::Search(search) => {
+            load(&search.target, async |target| search::run(target, search).await).await
+        }
+        Workload::Slow(slow) => load(&slow.target, async |target| slow::run(target, slow).await).await,
         Workload::Floor(floor) => fan::run_floor(floor).await,
         Workload::Process(process) => return part(&process.part).await.map(|()| Outcome::Nothing),
         Workload::Storm(storm) => load(&storm.target, async |target| storm::run(target, storm).await).await,

@@ -83,11 +83,6 @@ impl Measured {
         Some(cpu.as_secs_f64() * 1e6 / self.found.arrived as f64)
     }
 
-    /// CPU time of all of the load.
-    pub(crate) fn load(&self) -> Duration {
-        self.load.iter().sum()
-    }
-
     /// The most that one process of the load used of a core.
     pub(crate) fn busiest(&self) -> f64 {
         let most = self.load.iter().max().copied().unwrap_or_default();

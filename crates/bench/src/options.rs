@@ -8,7 +8,8 @@ use std::{path::PathBuf, time::Duration};
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
 pub use fan::{
-    FanOptions, FloorMode, FloorOptions, ProcessOptions, ProcessPart, TempoOptions, TrafficOptions,
+    FanOptions, FloorMode, FloorOptions, ProcessOptions, ProcessPart, SearchOptions, SlowOptions,
+    TempoOptions, TrafficOptions,
 };
 pub use storm::StormOptions;
 
@@ -70,6 +71,10 @@ pub enum Workload {
     Fan(FanOptions),
     /// The same without a server: the leanest loop that writes to as many sockets
     Floor(FloorOptions),
+    /// The highest rate at which latency and losses stay within bounds
+    Search(SearchOptions),
+    /// What members who stop reading cost the others, and what they get in the end
+    Slow(SlowOptions),
     /// Memory for each joined member that does nothing
     Idle(IdleOptions),
     /// All members lose their connections in one moment and come back
@@ -90,6 +95,8 @@ impl Workload {
             Self::Idle(idle) => Some(&idle.target),
             Self::Storm(storm) => Some(&storm.target),
             Self::Fan(fan) => Some(&fan.target),
+            Self::Search(search) => Some(&search.target),
+            Self::Slow(slow) => Some(&slow.target),
             Self::Floor(_) | Self::Compare(_) | Self::Process(_) => None,
         }
     }
@@ -157,6 +164,14 @@ fn rate(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(rate @ 0.001..=1e7) => Ok(rate),
         _ => Err("a number from 0.001 to 10000000 is needed".to_owned()),
+    }
+}
+
+/// More than nothing, not more than all.
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
+        _ => Err("a number over 0 and up to 1 is needed".to_owned()),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
     measured::Measured,
     members::make_room,
     options::TrafficOptions,
-    order::{Host, Reading, Run},
+    order::{Findings, Host, Reading, Run},
     publisher::{Look, Publisher, client_id},
     publishing::{Program, Published, Tempo, publish},
     report::per_second,
@@ -37,6 +37,11 @@ const DRAIN: u64 = 30_000_000;
 pub(crate) struct Stage {
     pub(crate) fleet: Fleet,
     pub(crate) publishers: Vec<Publisher>,
+    /// Members who are slow, in the same rooms.
+    slow: Option<Fleet>,
+    /// Where members go.
+    host: Host,
+    rooms: Vec<String>,
     traffic: TrafficOptions,
     /// For its CPU time.
     pid: Option<u32>,
@@ -66,26 +71,55 @@ impl Stage {
     pub(crate) async fn of_server(target: &Target, traffic: &TrafficOptions, part: &Part) -> Result<Self> {
         let rooms = make_rooms(target, traffic.rooms).await?;
         let names: Vec<_> = rooms.iter().map(|room| room.as_str().to_owned()).collect();
-        let fleet = join(Host::Server(target.endpoint.clone()), traffic, part, names).await?;
+        let host = Host::Server(target.endpoint.clone());
+        let fleet = join(&host, traffic, part, &names).await?;
         let mut publishers = Vec::new();
         for number in 0..traffic.publishers {
             let socket = Socket::dial(&target.endpoint, Dial::default(), &client_id(number)).await?;
             let room = &rooms[usize::from(number) % rooms.len()];
             publishers.push(Publisher::of_server(socket, number, room, look(traffic))?);
         }
-        Ok(Self { fleet, publishers, traffic: traffic.clone(), pid: target.pid, answered: true, runs: 0 })
+        Ok(Self {
+            fleet,
+            publishers,
+            slow: None,
+            host,
+            rooms: names,
+            traffic: traffic.clone(),
+            pid: target.pid,
+            answered: true,
+            runs: 0,
+        })
     }
 
     pub(crate) async fn of_floor(floor: &FloorProcess, traffic: &TrafficOptions) -> Result<Self> {
         let host = Host::Floor(floor.address);
-        let fleet = join(host, traffic, &Part::all(traffic), vec![String::new()]).await?;
+        let rooms = vec![String::new()];
+        let fleet = join(&host, traffic, &Part::all(traffic), &rooms).await?;
         let mut publishers = Vec::new();
         for number in 0..traffic.publishers {
             let transport = Transport::Plain(tcp(floor.address, Dial::default()).await?);
             publishers.push(Publisher::of_floor(transport, number, look(traffic))?);
         }
         let pid = Some(floor.pid);
-        Ok(Self { fleet, publishers, traffic: traffic.clone(), pid, answered: false, runs: 0 })
+        let traffic = traffic.clone();
+        Ok(Self { fleet, publishers, slow: None, host, rooms, traffic, pid, answered: false, runs: 0 })
+    }
+
+    /// More members come into the rooms. They count the same runs, and are not measured with the others.
+    pub(crate) async fn join_slow(&mut self, part: &Part) -> Result<()> {
+        self.slow = Some(join(&self.host, &self.traffic, part, &self.rooms).await?);
+        Ok(())
+    }
+
+    /// What the slow members have, after they have read everything if they are to `recover`.
+    pub(crate) async fn finish_slow(&mut self, recover: bool) -> Result<Findings> {
+        let slow = self.slow.as_mut().context("nobody is slow")?;
+        if recover {
+            slow.read(Reading::All).await?;
+            drain(slow, u64::MAX).await?;
+        }
+        slow.finish().await
     }
 
     /// Publishes for a while and says what became of it.
@@ -109,6 +143,9 @@ impl Stage {
             tell: matches!(tempo, Tempo::InFlight(_)),
         };
         let arrived = self.fleet.begin(run).await?;
+        if let Some(slow) = &mut self.slow {
+            slow.begin(Run { tell: false, ..run }).await?;
+        }
         let (mix, answered) = (self.traffic.levels, self.answered);
         let program = Program { run: run.id, tempo, mix, start, from, until, answered };
         let mut publishers = std::mem::take(&mut self.publishers);
@@ -143,6 +180,9 @@ impl Stage {
     fn cpu(&self) -> Result<(Option<Duration>, Vec<Duration>)> {
         let mut load = vec![machine::cpu(process::id())?];
         load.extend(self.fleet.cpu()?);
+        if let Some(slow) = &self.slow {
+            load.extend(slow.cpu()?);
+        }
         Ok((self.pid.map(machine::cpu).transpose()?, load))
     }
 
@@ -170,38 +210,44 @@ impl Stage {
 
     /// Waits for what is on its way.
     async fn drain(&mut self, published: &Published) -> Result<()> {
-        let expected: u64 = (0..)
-            .zip(&published.sent)
-            .map(|(publisher, sent)| {
-                let members = u64::from(self.room_size(publisher % self.fleet.rooms));
-                sent.iter().map(|&sent| u64::from(sent)).sum::<u64>() * members
-            })
-            .sum();
-        let start = clock::now();
-        let (mut last, mut since) = (0, start);
-        loop {
-            let received = self.fleet.status().await?.0;
-            let now = clock::now();
-            if received != last {
-                (last, since) = (received, now);
-            }
-            if received >= expected || now >= since + SILENCE || now >= start + DRAIN {
-                return Ok(());
-            }
-            clock::sleep_until(now + 20_000).await;
-        }
+        let deliveries = (0..).zip(&published.sent).map(|(publisher, sent)| {
+            let members = u64::from(self.room_size(publisher % self.fleet.rooms));
+            sent.iter().map(|&sent| u64::from(sent)).sum::<u64>() * members
+        });
+        let expected = deliveries.sum();
+        drain(&mut self.fleet, expected).await
     }
 
     pub(crate) async fn close(self) -> Result<()> {
+        if let Some(slow) = self.slow {
+            slow.leave().await?;
+        }
         self.fleet.leave().await
     }
 }
 
-async fn join(host: Host, traffic: &TrafficOptions, part: &Part, rooms: Vec<String>) -> Result<Fleet> {
+/// Waits until so much has come, or nothing more does.
+async fn drain(fleet: &mut Fleet, expected: u64) -> Result<()> {
+    let start = clock::now();
+    let (mut last, mut since) = (0, start);
+    loop {
+        let received = fleet.status().await?.0;
+        let now = clock::now();
+        if received != last {
+            (last, since) = (received, now);
+        }
+        if received >= expected || now >= since + SILENCE || now >= start + DRAIN {
+            return Ok(());
+        }
+        clock::sleep_until(now + 20_000).await;
+    }
+}
+
+async fn join(host: &Host, traffic: &TrafficOptions, part: &Part, rooms: &[String]) -> Result<Fleet> {
     let crew = Crew {
-        host,
+        host: host.clone(),
         members: part.members,
-        rooms,
+        rooms: rooms.to_vec(),
         sample: traffic.sample,
         name: part.name.clone(),
         per_address: traffic.per_address,

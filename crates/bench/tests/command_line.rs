@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser, error::ErrorKind};
-use grandstand_bench::options::{Options, Workload};
+use grandstand_bench::options::{FloorMode, Options, Workload};
 
 fn parse(line: &str) -> Result<Options, clap::Error> {
     Options::try_parse_from(["grandstand-bench"].into_iter().chain(line.split_whitespace()))
@@ -72,6 +72,33 @@ fn two_saved_runs_are_compared() {
 }
 
 #[test]
+fn fan_counts_in_flight_unless_a_rate_is_given() {
+    let Workload::Fan(fan) = parse("fan --serve b").unwrap().workload else { panic!("another workload") };
+    let traffic = &fan.traffic;
+    assert_eq!((traffic.members, traffic.rooms, traffic.publishers, traffic.size), (5000, 1, 16, 200));
+    assert_eq!((fan.tempo.rate, fan.tempo.in_flight, traffic.sample), (None, 16, 16));
+    assert_eq!(traffic.levels.to_string(), "0:1:0");
+    refused("fan --serve b --rate 10 --in-flight 3", ErrorKind::ArgumentConflict);
+    refused("fan", ErrorKind::MissingRequiredArgument);
+}
+
+#[test]
+fn the_floor_needs_no_server() {
+    let options = parse("floor --mode each --rate 0.5 --pin").unwrap();
+    assert!(options.workload.target().is_none());
+    let Workload::Floor(floor) = options.workload else { panic!("another workload") };
+    assert_eq!((floor.mode, floor.tempo.rate, floor.pin), (FloorMode::Each, Some(0.5), true));
+}
+
+#[test]
+fn a_search_has_the_bounds_that_figures_are_published_with() {
+    let Workload::Search(search) = parse("search --serve b").unwrap().workload else { panic!("another") };
+    assert_eq!((search.p99, search.delivered), (Duration::from_millis(200), 0.999));
+    let Workload::Slow(slow) = parse("slow --serve b").unwrap().workload else { panic!("another") };
+    assert_eq!((slow.stalled, slow.rate, slow.drain_share), (0.5, 20.0, None));
+}
+
+#[test]
 fn values_without_sense_are_refused() {
     for line in [
         "ack --serve b --senders 0",
@@ -81,6 +108,12 @@ fn values_without_sense_are_refused() {
         "idle --serve b --members 0",
         "storm --serve b --patience later",
         "idle --serve b --per-address 30000",
+        "fan --serve b --size 36",
+        "fan --serve b --levels 0:0:0",
+        "fan --serve b --duration 0s",
+        "fan --serve b --rate 0",
+        "search --serve b --delivered 1.5",
+        "slow --serve b --stalled 0",
     ] {
         refused(line, ErrorKind::ValueValidation);
     }

@@ -67,18 +67,22 @@ const LEVELS: [[&str; 4]; 3] = [
 ];
 
 /// How the run was made.
-pub(crate) fn describe(report: &mut Report, traffic: &TrafficOptions, tempo: Tempo, rounds: u32) {
+pub(crate) fn describe(report: &mut Report, traffic: &TrafficOptions, rounds: u32) {
     report.setting("members", "members", traffic.members.into());
     report.setting("rooms", "rooms", traffic.rooms.into());
     report.setting("publishers", "publishers", traffic.publishers.into());
-    match tempo {
-        Tempo::Rate(rate) => report.text("rate_per_s", "messages per second", &rate.to_string()),
-        Tempo::InFlight(messages) => report.setting("in_flight", "messages in flight", messages.into()),
-    }
     report.size("size_bytes", "text of each message", traffic.size.into());
     report.text("levels", "HIGH:NORMAL:LOW", &traffic.levels.to_string());
     report.text("stored", "stored", if traffic.transient { "no" } else { "yes" });
     report.setting("rounds", "rounds", rounds.into());
+}
+
+/// When messages were sent.
+pub(crate) fn describe_tempo(report: &mut Report, tempo: Tempo) {
+    match tempo {
+        Tempo::Rate(rate) => report.text("rate_per_s", "messages per second", &rate.to_string()),
+        Tempo::InFlight(messages) => report.setting("in_flight", "messages in flight", messages.into()),
+    }
 }
 
 /// Medians of the rounds.

@@ -95,6 +95,54 @@ pub struct FloorOptions {
     pub rounds: u32,
 }
 
+/// The highest rate within bounds, found in short runs and confirmed in one of --duration.
+#[derive(Debug, Args)]
+pub struct SearchOptions {
+    #[command(flatten)]
+    pub target: TargetOptions,
+    #[command(flatten)]
+    pub traffic: TrafficOptions,
+    /// The p99 of all deliveries must not be longer
+    #[arg(long, default_value = "200ms", value_parser = super::positive)]
+    pub p99: Duration,
+    /// This share must be delivered at least
+    #[arg(long, default_value_t = 0.999, value_parser = super::share)]
+    pub delivered: f64,
+    /// Messages per second to begin with
+    #[arg(long, default_value_t = 50.0, value_parser = super::rate)]
+    pub start: f64,
+    /// How long each rate is tried
+    #[arg(long, default_value = "5s", value_parser = super::positive)]
+    pub trial: Duration,
+    /// The search ends when a rate that is so much higher is too high
+    #[arg(long, default_value_t = 0.05, value_parser = super::share)]
+    pub precision: f64,
+}
+
+/// Members who do not read among members who do.
+#[derive(Debug, Args)]
+pub struct SlowOptions {
+    #[command(flatten)]
+    pub target: TargetOptions,
+    #[command(flatten)]
+    pub traffic: TrafficOptions,
+    /// Messages per second of all publishers together
+    #[arg(long, default_value_t = 20.0, value_parser = super::rate)]
+    pub rate: f64,
+    /// The share of the members who stop reading
+    #[arg(long, default_value_t = 0.5, value_parser = super::share)]
+    pub stalled: f64,
+    /// They do read, but only this share of what comes
+    #[arg(long, value_parser = super::share)]
+    pub drain_share: Option<f64>,
+    /// In the end they read everything that is left for them
+    #[arg(long)]
+    pub recover: bool,
+    /// How long the others are measured without them
+    #[arg(long, default_value = "10s", value_parser = super::positive)]
+    pub without: Duration,
+}
+
 /// What the floor writes at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FloorMode {
