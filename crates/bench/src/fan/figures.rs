@@ -23,6 +23,8 @@ pub(crate) struct Keys {
     p999: [&'static str; 2],
     max: [&'static str; 2],
     last: [&'static str; 2],
+    missing: [&'static str; 2],
+    repeated: [&'static str; 2],
     cpu: [&'static str; 2],
     share: [&'static str; 2],
     frame: [&'static str; 2],
@@ -38,6 +40,8 @@ pub(crate) const SERVER: Keys = Keys {
     p999: ["p999_ms", "p99.9"],
     max: ["max_ms", "max"],
     last: ["last_p99_ms", "p99 to the last member"],
+    missing: ["missing", "never came"],
+    repeated: ["repeated", "came again"],
     cpu: ["cpu_per_delivery_us", "CPU per delivery"],
     share: ["server_cpu", "CPU of the server"],
     frame: ["frame_bytes", "bytes of a delivery"],
@@ -53,6 +57,8 @@ pub(crate) const FLOOR: Keys = Keys {
     p999: ["floor_p999_ms", "floor: p99.9"],
     max: ["floor_max_ms", "floor: max"],
     last: ["floor_last_p99_ms", "floor: p99 to the last member"],
+    missing: ["floor_missing", "floor: never came"],
+    repeated: ["floor_repeated", "floor: came again"],
     cpu: ["floor_cpu_per_delivery_us", "floor: CPU per delivery"],
     share: ["floor_cpu", "floor: CPU"],
     frame: ["floor_frame_bytes", "floor: bytes of a delivery"],
@@ -108,6 +114,10 @@ pub(crate) fn tell(report: &mut Report, keys: &Keys, traffic: &TrafficOptions, r
     let last = Duration::from_secs_f64(middle(&|measured| measured.to_the_last().p99.as_secs_f64()));
     report.milliseconds(keys.last[0], keys.last[1], last);
     levels(report, keys, traffic, rounds);
+    let missing = sum(&|measured| measured.missing().iter().sum());
+    report.faults(keys.missing[0], keys.missing[1], missing);
+    let repeated = sum(&|measured| measured.found.repeated.iter().sum());
+    report.faults(keys.repeated[0], keys.repeated[1], repeated);
     if let Some(cpu) = median(rounds.iter().filter_map(Measured::cpu_per_delivery).collect()) {
         report.microseconds(keys.cpu[0], keys.cpu[1], cpu);
         let used = sum(&|measured| measured.server.unwrap_or_default().as_micros() as u64);

@@ -1,0 +1,120 @@
+//! Members who receive: each workload once, small, against the real server, and against servers that lie.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod liar;
+mod tool;
+
+use liar::{Liar, Lies};
+use tool::{Server, faults, number, run, serve};
+
+#[tokio::test]
+async fn every_member_gets_every_message_whatever_the_shape() {
+    for how in [
+        "--rate 100 --members 30",
+        "--in-flight 4 --members 30 --rooms 3 --transient",
+        "--in-flight 4 --members 30 --verify --levels 1:3:6 --tls",
+        "--rate 50 --members 5 --size 5120 --publishers 1",
+    ] {
+        let report = serve(&format!("fan --warm-up 100ms --duration 1s {how}")).await;
+        assert_eq!(faults(&report), [""; 0], "{how}");
+        assert_eq!((number(&report, "delivered_share"), number(&report, "missing")), (1.0, 0.0), "{report}");
+        assert!(number(&report, "deliveries_per_s") > 100.0, "{report}");
+        assert!(number(&report, "last_p99_ms") >= number(&report, "p50_ms"), "{report}");
+        assert!(number(&report, "p50_ms") > 0.0, "{report}");
+    }
+}
+
+/// 100 messages a second for a second, to 20 members.
+#[tokio::test]
+async fn a_rate_is_kept_and_each_delivery_measured() {
+    let report = serve("fan --warm-up 0s --duration 1s --rate 100 --members 20").await;
+    let points = report["plots"]["over_time"][0]["points"].as_array().unwrap();
+    let over_time: f64 = points.iter().map(|point| point[1].as_f64().unwrap()).sum();
+    assert!((1900.0..=2000.0).contains(&over_time), "some may come just after the second: {report}");
+}
+
+#[tokio::test]
+async fn the_floor_does_the_same_work_in_the_same_run() {
+    for mode in ["each", "batch"] {
+        let line = format!(
+            "fan --warm-up 100ms --duration 500ms --members 40 --against-floor {mode} --rounds 2 --verify"
+        );
+        let report = serve(&line).await;
+        assert_eq!(faults(&report), [""; 0], "{mode}");
+        for key in ["delivered_share", "floor_delivered_share"] {
+            assert_eq!(number(&report, key), 1.0, "{key}: {report}");
+        }
+        assert_eq!(number(&report, "frame_bytes"), number(&report, "floor_frame_bytes"), "{report}");
+        assert!(number(&report, "p99_ratio") > 0.0, "{report}");
+    }
+    let report = run("floor --mode batch --members 20 --warm-up 0s --duration 500ms").await;
+    assert_eq!((number(&report, "delivered_share"), faults(&report)), (1.0, vec![]), "{report}");
+}
+
+#[tokio::test]
+async fn a_search_ends_within_its_bounds() {
+    let bounds = "--p99 1s --delivered 0.99 --precision 1 --start 20000 --trial 300ms";
+    let line = format!("search --members 5 --warm-up 100ms --duration 500ms --transient {bounds}");
+    let report = serve(&line).await;
+    assert!(number(&report, "messages_per_s") > 0.0, "{report}");
+    assert!(number(&report, "p99_ms") <= 1000.0, "{report}");
+    assert!(number(&report, "delivered_share") >= 0.99, "{report}");
+    assert!(number(&report, "trials") >= 3.0, "a rate within, one beyond, the last one again: {report}");
+}
+
+/// Members who do not read get less; when they read again, nothing that is HIGH is missing.
+#[tokio::test]
+async fn who_does_not_read_loses_low_first_and_high_never() {
+    for how in ["", "--drain-share 0.1"] {
+        let report = serve(&format!(
+            "slow --members 8 --rate 1500 --levels 1:20:79 --size 1000 --warm-up 0s --duration 2s \
+             --without 500ms --recover --verify {how}"
+        ))
+        .await;
+        assert_eq!(number(&report, "fast_delivered_share"), 1.0, "{report}");
+        assert_eq!(number(&report, "slow_high_share"), 1.0, "{how}: {report}");
+        assert!(number(&report, "slow_low_share") < 0.9, "they were not slow at all: {how}: {report}");
+        assert!(number(&report, "slow_low_share") < number(&report, "slow_normal_share"), "{how}: {report}");
+        assert_eq!(number(&report, "slow_closed"), 0.0, "{report}");
+    }
+}
+
+/// The lies cancel out: each message comes as often as it should, only to the wrong members.
+#[tokio::test]
+async fn a_server_that_lies_is_found_out() {
+    let server = Server::start().await;
+    for lies in [Lies { drops: true, doubles: false }, Lies { drops: true, doubles: true }] {
+        for how in ["", "--verify"] {
+            let liar = Liar::start(&server.url, lies).await;
+            let report = run(&format!(
+                "fan --url {} --app-id bench-test --members 100 --publishers 2 --warm-up 0s --duration 1s --rate 200 {how}",
+                liar.url
+            ))
+            .await;
+            let told = liar.told();
+            assert!(told.dropped > 100, "the liar was honest: {told:?}");
+            assert_eq!(number(&report, "missing"), told.dropped as f64, "{lies:?} {how}: {report}");
+            assert_eq!(number(&report, "repeated"), told.doubled as f64, "{lies:?} {how}: {report}");
+            assert!(number(&report, "delivered_share") < 0.995, "{report}");
+            let said = faults(&report).join("; ");
+            assert!(said.contains("are missing"), "{said}");
+            assert_eq!(said.contains("came again"), lies.doubles, "{said}");
+        }
+    }
+    server.stop().await;
+}
+
+/// A body that was changed on the way is found where frames are decoded.
+#[tokio::test]
+async fn a_server_that_changes_messages_is_found_out() {
+    let server = Server::start().await;
+    let liar = Liar::start_changing(&server.url).await;
+    let report = run(&format!(
+        "fan --url {} --app-id bench-test --members 4 --warm-up 0s --duration 500ms --rate 100 --verify",
+        liar.url
+    ))
+    .await;
+    let said = faults(&report).join("; ");
+    assert!(said.contains("were not what was sent"), "{said}");
+    server.stop().await;
+}
