@@ -114,6 +114,8 @@ struct State {
     /// Members whose rooms have more for them.
     behind: Vec<Weak<Session>>,
     receipts: Option<Box<Receipts>>,
+    /// The writer knows of a ping that is due later.
+    awaits_ping: bool,
     signals: Vec<Signal>,
     /// Only control frames go out: the HIGH messages of the gap have to come first.
     held: bool,
@@ -134,6 +136,7 @@ impl Outbox {
             replayed: VecDeque::new(),
             behind: Vec::new(),
             receipts: None,
+            awaits_ping: false,
             signals: Vec::new(),
             held: false,
             closed: false,
@@ -147,7 +150,11 @@ impl Outbox {
     pub(crate) fn write(&self, batch: Batch<'_>, reader: Reader<'_>, now: Duration) -> Taken {
         let mut state = self.lock();
         let taken = if state.is_clear() { state.write(batch, reader, now) } else { Taken::Frames(0) };
-        if taken != Taken::All && state.fall_behind(reader.session) {
+        let fetches = taken != Taken::All && state.fall_behind(reader.session);
+        // Once for each ping, not for each write.
+        let plans_ping = !state.awaits_ping && state.ping_wait(now).is_some();
+        state.awaits_ping |= plans_ping;
+        if fetches || plans_ping {
             drop(state);
             self.to_write.notify_one();
         }
@@ -271,13 +278,14 @@ impl Outbox {
         let Some(payload) = state.receipts.as_mut().and_then(|receipts| receipts.ping_due(now)) else {
             return false;
         };
+        state.awaits_ping = false;
         state.push_control(ping(&payload));
         true
     }
 
     /// How long until a ping is due, if one will be without further writes.
     pub(super) fn ping_wait(&self, now: Duration) -> Option<Duration> {
-        self.lock().receipts.as_ref().and_then(|receipts| receipts.ping_wait(now))
+        self.lock().ping_wait(now)
     }
 
     /// Whether [`Self::finish`] was called: what is written now is the last.
@@ -342,6 +350,7 @@ impl State {
         if written >= batch.bytes.len() {
             if after.is_some() {
                 self.receipts = after;
+                self.awaits_ping &= tail.is_empty();
             }
             self.unsent = tail.slice(written - batch.bytes.len()..);
             return if self.is_clear() { Taken::All } else { Taken::Frames(batch.ends.len()) };
@@ -353,6 +362,10 @@ impl State {
             self.receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(reader.receipt(*number));
         }
         Taken::Frames(cut + 1)
+    }
+
+    fn ping_wait(&self, now: Duration) -> Option<Duration> {
+        self.receipts.as_ref().and_then(|receipts| receipts.ping_wait(now))
     }
 
     /// Whether the member was not known to be behind.

@@ -91,6 +91,24 @@ async fn what_was_not_confirmed_comes_again_and_what_was_does_not() {
 }
 
 #[tokio::test]
+async fn a_message_soon_after_the_last_ping_is_asked_for_too_when_nothing_more_comes() {
+    let server = Server::start("").await;
+    let (mut host, mut guest, _, room) = host_and_guest(&server).await;
+    for text in ["asked for at once", "asked for within a second"] {
+        host.say(&room, Level::High, text).await;
+        let position = loop {
+            let frame = guest.raw.next().await.expect("a ping behind the HIGH message");
+            if frame.0 == PING {
+                break frame.1;
+            }
+        };
+        guest.raw.send(PONG, &position).await;
+        // It has been read; the next message comes when no ping is due.
+        guest.count(&room).await;
+    }
+}
+
+#[tokio::test]
 async fn a_resume_while_the_old_socket_looks_alive_takes_over_with_unconfirmed_high() {
     let server = Server::start("").await;
     let (mut host, mut guest, token, room) = host_and_guest(&server).await;
