@@ -76,10 +76,7 @@ impl<T> Ring<T> {
     pub fn push(&mut self, level: Level, frame: T, size: usize, now: Duration) -> u64 {
         let arrival = self.clock;
         self.clock += 1;
-        let bound = match level {
-            Level::High => self.bounds.high_bytes,
-            Level::Normal | Level::Low => self.bounds.rest_bytes,
-        };
+        let bound = self.bound(level);
         let lane = &mut self.lanes[level as usize];
         let position = lane.push(frame, size, arrival, now);
         lane.forget_behind(bound);
@@ -102,6 +99,13 @@ impl<T> Ring<T> {
     #[must_use]
     pub fn pending_bytes(&self, cursor: &Cursor) -> usize {
         LEVELS.iter().map(|level| self.lane(*level).bytes_from(cursor.next(*level))).sum()
+    }
+
+    /// How full this level is for a reader at this position, as a share of its bound. A single frame may be above it.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a figure to look at")]
+    pub fn fill(&self, level: Level, position: u64) -> f64 {
+        self.lane(level).bytes_from(position) as f64 / self.bound(level).max(1) as f64
     }
 
     /// When the oldest retained frame came that this reader has not passed.
@@ -173,6 +177,13 @@ impl<T> Ring<T> {
     /// Every reader has everything: gives the memory back. Positions go on.
     pub fn clear(&mut self) {
         self.lanes.iter_mut().for_each(Lane::clear);
+    }
+
+    fn bound(&self, level: Level) -> usize {
+        match level {
+            Level::High => self.bounds.high_bytes,
+            Level::Normal | Level::Low => self.bounds.rest_bytes,
+        }
     }
 
     fn lane(&self, level: Level) -> &Lane<T> {

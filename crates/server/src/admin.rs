@@ -1,12 +1,26 @@
 //! The operator's port: what the server is doing, in JSON and for Prometheus.
 
+mod figures;
+mod rooms;
+
 use std::{sync::Arc, time::Instant};
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    http::header::CONTENT_TYPE,
+    response::IntoResponse,
+    routing::get,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 
-use crate::{gateway::admission::Admission, node::Node};
+pub(crate) use self::figures::{keep_small, start_recording};
+use crate::{
+    api::{account, error::ApiError},
+    gateway::admission::Admission,
+    node::Node,
+};
 
 /// What the port shows.
 pub(crate) struct Admin {
@@ -21,6 +35,8 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
         .route("/", get(overview))
         .route("/metrics", get(metrics))
         .route("/healthz", get("ok"))
+        .route("/apps/{app}/rooms/{room}/account", get(room_account))
+        .route("/apps/{app}/rooms/{room}/messages/{message}/account", get(message_account))
         .with_state(admin)
 }
 
@@ -39,17 +55,25 @@ async fn overview(State(admin): State<Arc<Admin>>) -> Json<Value> {
 }
 
 /// Gauges are set when somebody looks; counters count where things happen.
-async fn metrics(State(admin): State<Arc<Admin>>) -> String {
-    let (connections, without_session) = admin.admission.sockets();
-    let gauges = [
-        ("grandstand_connections", connections),
-        ("grandstand_connections_without_session", without_session),
-        ("grandstand_sessions", admin.node.router.session_count()),
-    ];
-    for (name, value) in gauges {
-        metrics::gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
-    }
-    metrics::gauge!("grandstand_uptime_seconds").set(admin.started.elapsed().as_secs_f64());
-    admin.metrics.run_upkeep();
-    admin.metrics.render()
+async fn metrics(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    figures::take_stock(&admin);
+    let mut text = admin.metrics.render();
+    rooms::append_largest(&mut text, &admin.node);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+}
+
+/// What became of everything in a room.
+async fn room_account(
+    State(admin): State<Arc<Admin>>,
+    Path((app, room)): Path<(String, String)>,
+) -> Result<Json<account::OfRoom>, ApiError> {
+    account::room_account(&admin.node, &app.into(), room)
+}
+
+/// What became of one message.
+async fn message_account(
+    State(admin): State<Arc<Admin>>,
+    Path((app, room, message)): Path<(String, String, String)>,
+) -> Result<Json<account::OfMessage>, ApiError> {
+    account::message_account(&admin.node, &app.into(), room, message)
 }

@@ -1,5 +1,6 @@
 //! HTTP on the public port: discovery, what SDKs ask beside the socket, health, the demo room.
 
+pub(crate) mod account;
 mod auth;
 mod cors;
 mod discovery;
@@ -31,6 +32,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .route("/1.1/rtm/transient_group/onlines", get(realtime::online_count))
         .route("/1.1/rtm/sign", post(realtime::sign))
         .route("/1.1/classes/_ConversationMemberInfo", get(realtime::member_infos))
+        .route("/1.2/rtm/chatrooms/{room}/account", get(account::room_by_master))
+        .route("/1.2/rtm/chatrooms/{room}/messages/{message}/account", get(account::message_by_master))
         .fallback(unknown_path)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(cors::allow_any_origin));

@@ -57,6 +57,10 @@ impl Router {
         self.apps.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// How many sessions are open.
     pub fn session_count(&self) -> usize {
         self.all().iter().map(|app| app.lock().sessions).sum()

@@ -15,6 +15,18 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Authenticated {
     pub(super) app: Arc<App>,
+    proven: Proven,
+}
+
+/// A request of an app's own back end: with the master key, said to be it.
+#[derive(Debug)]
+pub(super) struct ByMaster(pub(super) Arc<App>);
+
+/// What a credential proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Proven {
+    App,
+    Master,
 }
 
 impl FromRequestParts<Arc<Node>> for Authenticated {
@@ -22,6 +34,16 @@ impl FromRequestParts<Arc<Node>> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
         authenticate(&node.apps, &parts.headers).ok_or_else(ApiError::unauthorized)
+    }
+}
+
+impl FromRequestParts<Arc<Node>> for ByMaster {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
+        let authenticated = authenticate(&node.apps, &parts.headers);
+        let by_master = authenticated.filter(|request| request.proven == Proven::Master);
+        by_master.map(|request| Self(request.app)).ok_or_else(ApiError::unauthorized)
     }
 }
 
@@ -33,33 +55,34 @@ fn authenticate(apps: &AppsHandle, headers: &HeaderMap) -> Option<Authenticated>
     // Every credential that is there has to be right.
     let checks = [
         one_of(["x-lc-key", "x-avoscloud-application-key", "x-uluru-application-key"])
-            .map(|key| has_key(&app, key)),
+            .map(|key| by_key(&app, key)),
         one_of(["x-avoscloud-master-key", "x-uluru-master-key", "x-uluru-application-master-key"])
-            .map(|key| app.master_key.matches(key)),
+            .map(|key| app.master_key.matches(key).then_some(Proven::Master)),
         one_of(["x-lc-sign", "x-avoscloud-request-sign", "x-uluru-request-sign"])
-            .map(|sign| has_signed(&app, sign)),
+            .map(|sign| by_sign(&app, sign)),
     ];
-    let mut given = checks.into_iter().flatten().peekable();
-    given.peek()?;
-    given.all(|valid| valid).then_some(Authenticated { app })
+    let given: Option<Vec<Proven>> = checks.into_iter().flatten().collect();
+    let proven = given?.into_iter().max()?;
+    Some(Authenticated { app, proven })
 }
 
 /// `KEY`, or `MASTERKEY,master`.
-fn has_key(app: &App, text: &str) -> bool {
+fn by_key(app: &App, text: &str) -> Option<Proven> {
     match text.split_once(',') {
-        Some((key, "master")) => app.master_key.matches(key),
-        Some(_) => false,
-        None => app.key.matches(text) || app.master_key.matches(text),
+        Some((key, "master")) => app.master_key.matches(key).then_some(Proven::Master),
+        Some(_) => None,
+        // A master key that is not said to be one proves no more than the other.
+        None => (app.key.matches(text) || app.master_key.matches(text)).then_some(Proven::App),
     }
 }
 
 /// `HEX,TIMESTAMP`, or `HEX,TIMESTAMP,master`.
-fn has_signed(app: &App, text: &str) -> bool {
+fn by_sign(app: &App, text: &str) -> Option<Proven> {
     let parts: Vec<&str> = text.split(',').collect();
     match parts[..] {
-        [hex, timestamp] => app.key.signed(hex, timestamp),
-        [hex, timestamp, "master"] => app.master_key.signed(hex, timestamp),
-        _ => false,
+        [hex, timestamp] => app.key.signed(hex, timestamp).then_some(Proven::App),
+        [hex, timestamp, "master"] => app.master_key.signed(hex, timestamp).then_some(Proven::Master),
+        _ => None,
     }
 }
 
@@ -76,30 +99,34 @@ mod tests {
         let master_sign = "c8e8e2607f4f301e33648c24a08d30e7,1453014943466,master";
         let id = ("x-lc-id", "the-app");
         let old_id = ("x-avoscloud-application-id", "the-app");
-        for (headers, valid) in [
-            (&[id, ("x-lc-key", "the-key")][..], true),
-            (&[id, ("x-lc-key", "the-master,master")], true),
-            (&[id, ("x-lc-sign", sign)], true),
-            (&[id, ("x-lc-sign", master_sign)], true),
-            (&[old_id, ("x-avoscloud-application-key", "the-key")], true),
-            (&[old_id, ("x-avoscloud-master-key", "the-master")], true),
-            (&[old_id, ("x-avoscloud-request-sign", sign)], true),
-            (&[("x-uluru-application-id", "the-app"), ("x-uluru-application-key", "the-key")], true),
-            (&[id], false),
-            (&[("x-lc-key", "the-key")], false),
-            (&[id, ("x-lc-key", "")], false),
-            (&[id, ("x-lc-key", "another")], false),
-            (&[id, ("x-lc-key", "the-key,master")], false),
-            (&[id, ("x-lc-key", "the-master,admin")], false),
-            (&[("x-lc-id", "another"), ("x-lc-key", "the-key")], false),
-            (&[id, ("x-lc-sign", "48750152ecc25b0cf74a746fc8587b77,1")], false),
-            (&[id, ("x-lc-sign", "48750152ecc25b0cf74a746fc8587b77")], false),
-            (&[id, ("x-lc-sign", "48750152ecc25b0cf74a746fc8587b77,1453014943466,master")], false),
-            (&[id, ("x-lc-key", "the-key"), ("x-lc-sign", "wrong,1")], false),
+        let (by_app, by_master) = (Some(Proven::App), Some(Proven::Master));
+        for (headers, proven) in [
+            (&[id, ("x-lc-key", "the-key")][..], by_app),
+            (&[id, ("x-lc-key", "the-master,master")], by_master),
+            (&[id, ("x-lc-key", "the-master")], by_app),
+            (&[id, ("x-lc-key", "the-key"), ("x-lc-sign", master_sign)], by_master),
+            (&[id, ("x-lc-sign", sign)], by_app),
+            (&[id, ("x-lc-sign", master_sign)], by_master),
+            (&[old_id, ("x-avoscloud-application-key", "the-key")], by_app),
+            (&[old_id, ("x-avoscloud-master-key", "the-master")], by_master),
+            (&[old_id, ("x-avoscloud-request-sign", sign)], by_app),
+            (&[("x-uluru-application-id", "the-app"), ("x-uluru-application-key", "the-key")], by_app),
+            (&[id], None),
+            (&[("x-lc-key", "the-key")], None),
+            (&[id, ("x-lc-key", "")], None),
+            (&[id, ("x-lc-key", "another")], None),
+            (&[id, ("x-lc-key", "the-key,master")], None),
+            (&[id, ("x-lc-key", "the-master,admin")], None),
+            (&[("x-lc-id", "another"), ("x-lc-key", "the-key")], None),
+            (&[id, ("x-lc-sign", "48750152ecc25b0cf74a746fc8587b77,1")], None),
+            (&[id, ("x-lc-sign", "48750152ecc25b0cf74a746fc8587b77")], None),
+            (&[id, ("x-lc-sign", "48750152ecc25b0cf74a746fc8587b77,1453014943466,master")], None),
+            (&[id, ("x-lc-key", "the-key"), ("x-lc-sign", "wrong,1")], None),
         ] {
             let map =
                 headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-            assert_eq!(authenticate(&apps, &map).is_some(), valid, "{headers:?}");
+            let found = authenticate(&apps, &map).map(|request| request.proven);
+            assert_eq!(found, proven, "{headers:?}");
         }
     }
 }

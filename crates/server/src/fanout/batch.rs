@@ -94,7 +94,10 @@ impl Plan {
 
     /// Bytes of what is shown, about.
     pub(super) fn bytes(&self) -> usize {
-        self.frames(false).filter(|(_, is_shown)| *is_shown).map(|(step, _)| step.entry.broadcast.size()).sum()
+        self.frames(false)
+            .filter(|(_, is_shown)| *is_shown)
+            .map(|(step, _)| step.entry.broadcast.size())
+            .sum()
     }
 
     /// What a reader gets of this position, if it is planned.

@@ -215,6 +215,11 @@ impl Seats {
         self.members.iter().map(move |member| (&*member.session, place(member)))
     }
 
+    /// The lowest position of a level that somebody here reads next.
+    pub(crate) fn last_in(&self, level: Level) -> Option<u64> {
+        self.readers().map(|(_, cursor)| cursor.next(level)).min()
+    }
+
     fn enter(&mut self, hub: &Hub, session: &Arc<Session>, epoch: u64, head: Cursor) {
         if self.members.is_empty() {
             self.cursor = head;

@@ -45,6 +45,8 @@ struct Figures {
     bytes: Counter,
     /// How long the oldest message of a write had waited.
     lag: Histogram,
+    /// How long the writes of a busy room waited for company.
+    gather: Histogram,
 }
 
 impl std::fmt::Debug for Engine {
@@ -72,6 +74,7 @@ impl Engine {
                 writes: metrics::counter!("grandstand_fanout_writes_total"),
                 bytes: metrics::counter!("grandstand_fanout_bytes_total"),
                 lag: metrics::histogram!("grandstand_fanout_lag_seconds"),
+                gather: metrics::histogram!("grandstand_fanout_gather_seconds"),
             },
             apps,
             thinning: Mutex::new(Thinning::new(config.fanout.lag, seed)),
@@ -137,7 +140,7 @@ impl Engine {
     }
 
     /// What may be shown while the node cannot keep up.
-    pub(super) fn keep(&self, now: Duration) -> Keep {
+    pub(crate) fn keep(&self, now: Duration) -> Keep {
         self.thinning().keep(now)
     }
 
@@ -171,6 +174,7 @@ impl Engine {
         let next = next_pass(began, now.saturating_sub(began), self.pace);
         if next > now {
             sleep(next - now).await;
+            self.figures.gather.record(self.now().saturating_sub(now));
         }
     }
 

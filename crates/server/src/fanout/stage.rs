@@ -123,6 +123,11 @@ impl Stage {
         }
     }
 
+    /// How full the HIGH lane of a reader at this position is, as a share of what may wait.
+    pub(crate) fn high_fill(&self, next: u64) -> f64 {
+        self.ring.fill(Level::High, next)
+    }
+
     /// A member got the stored message of this number when it returned.
     pub(crate) fn replayed(&mut self, number: u64) {
         self.account.replayed(number);

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
@@ -53,19 +52,16 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
         public: listener.local_addr().map_err(Failure::Runtime)?,
         admin: admin_listener.local_addr().map_err(Failure::Runtime)?,
     };
-    let metrics = PrometheusBuilder::new().build_recorder();
-    let metrics_handle = metrics.handle();
-    // Another recorder can only be a test's, which then keeps its own.
-    let _ = metrics::set_global_recorder(metrics);
+    let metrics = admin::start_recording();
 
     let store = Arc::new(SqliteStore::open(&config.data)?);
     let node = Node::start(Arc::clone(&config), reload.apps.clone(), store, Clock::system()).await?;
+    node.background(admin::keep_small(metrics.clone()));
     let admission = Admission::new(&config.limits);
     let service = api::router(Arc::clone(&node));
     let port =
         Arc::new(Port::public(Arc::clone(&node), service, reload.certificate.clone(), admission.clone()));
-    let admin =
-        Admin { node: Arc::clone(&node), admission, metrics: metrics_handle, started: Instant::now() };
+    let admin = Admin { node: Arc::clone(&node), admission, metrics, started: Instant::now() };
     let admin_port =
         Arc::new(Port::plain(&config, admin::router(Arc::new(admin)), Admission::for_operators()));
 

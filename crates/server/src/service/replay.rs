@@ -203,8 +203,12 @@ pub(super) async fn frames(
         metrics::counter!("grandstand_gaps_cut_total").increment(1);
         warn!(room = %resumed.room, "a gap may hold more HIGH messages than are replayed; the newest are");
     }
-    for (_number, message) in &high.messages {
-        frames.extend(frame(message));
+    for (number, message) in &high.messages {
+        let again = frame(message);
+        if let Some((hub, _)) = session.seat().filter(|_| again.is_some()) {
+            hub.replayed(*number);
+        }
+        frames.extend(again);
     }
     Ok(frames)
 }

@@ -1,6 +1,7 @@
 //! The gateway over real sockets: what a member gets, and when it comes back.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed")]
 
+mod account;
 mod addressing;
 mod bounds;
 mod closing;

@@ -16,10 +16,16 @@ use grandstand::{
 };
 use grandstand_protocol::ClientId;
 use grandstand_room::clock::Millis;
+use serde_json::Value;
 use tempfile::TempDir;
-use tokio::task::JoinSet;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+};
 
 pub(crate) const APP: &str = "test-app";
+pub(crate) const MASTER_KEY: &str = "master-key";
 
 /// Runs until it is dropped.
 pub(crate) struct Server {
@@ -40,7 +46,7 @@ impl Server {
         let data = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path()).unwrap());
         let clock = Clock::starting_at(Millis(1_800_000_000_000));
-        let apps = AppsHandle::new(Apps::new(vec![App::new(APP, "key", "master-key")]));
+        let apps = AppsHandle::new(Apps::new(vec![App::new(APP, "key", MASTER_KEY)]));
         let node = Node::start(Arc::clone(&config), apps, Arc::clone(&store), clock.clone()).await.unwrap();
         let service = api::router(Arc::clone(&node));
         let admission = Admission::new(&config.limits);
@@ -50,6 +56,19 @@ impl Server {
         let mut accepting = JoinSet::new();
         accepting.spawn(listener::accept(listener, port));
         Self { address, store, node, clock, _accepting: accepting, data }
+    }
+
+    /// Asks the public port with this key; returns the status and the JSON.
+    pub(crate) async fn get(&self, path: &str, key: &str) -> (u16, Value) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nX-LC-Id: {APP}\r\nX-LC-Key: {key}\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
     /// What a reload does that leaves the app out.

@@ -1,6 +1,9 @@
 //! What became of the messages of a room on this node, as it stands at one moment.
 
-use std::{sync::MutexGuard, time::Duration};
+use std::{
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
 
 use grandstand_protocol::{Level, MessageId};
 use grandstand_room::account::{Fate, Totals};
@@ -52,8 +55,15 @@ impl Hub {
             members: still.roster.members.len(),
             behind: self.alone(),
             totals: *still.stage.account().totals(),
-            pending: LEVELS.map(|level| still.all_pending(level)),
+            pending: still.all_pending(),
         })
+    }
+
+    /// How full the HIGH lane of the member is that has got least of it, as a share of what may wait.
+    pub(crate) fn high_fill(&self) -> f64 {
+        let blocks: Vec<_> = self.roster().blocks.iter().map(|row| Arc::clone(&row.block)).collect();
+        let next = blocks.iter().filter_map(|block| block.lock().last_in(Level::High)).min();
+        next.map_or(0.0, |next| self.stage().high_fill(next))
     }
 
     /// A member got the stored message of this number when it returned.
@@ -84,16 +94,21 @@ impl Still<'_> {
         behind.map(|(session, _)| u64::from(!session.exempt().contains(&(level, position)))).sum()
     }
 
-    /// The same for all positions of a level.
-    fn all_pending(&self, level: Level) -> u64 {
-        let head = self.stage.head().next(level);
-        let readers = self.blocks.iter().flat_map(|seats| seats.readers());
-        let pending = readers.map(|(session, cursor)| {
-            let next = cursor.next(level);
+    /// The same for all positions, by level.
+    fn all_pending(&self) -> [u64; 3] {
+        let head = self.stage.head();
+        let mut pending = [0; 3];
+        for (session, cursor) in self.blocks.iter().flat_map(|seats| seats.readers()) {
+            if cursor == head {
+                continue;
+            }
             let exempt = session.exempt();
-            let own = exempt.iter().filter(|(of, position)| *of == level && *position >= next);
-            head.saturating_sub(next).saturating_sub(own.count() as u64)
-        });
-        pending.sum()
+            for level in LEVELS {
+                let next = cursor.next(level);
+                let own = exempt.iter().filter(|(of, position)| *of == level && *position >= next);
+                pending[level as usize] += head.next(level) - next - own.count() as u64;
+            }
+        }
+        pending
     }
 }
