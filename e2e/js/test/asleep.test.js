@@ -142,3 +142,37 @@ describe('a phone that sleeps for too long', () => {
     await checkNothingLost(scene);
   });
 });
+
+describe('where HIGH is not replayed', () => {
+  before(async () => {
+    server = await startServer({ app: { high_replay: false } });
+  });
+  after(() => server.dispose());
+
+  it('nobody is asked, and what was missed is in history only', async () => {
+    const relay = await startRelay(server);
+    const host = await logIn(V5, server);
+    const room = await host.createRoom();
+    const phone = await logIn(V4, relay);
+    const phoneRoom = await phone.join(room.id);
+    let pings = 0;
+    phone.socket.on('ping', () => { pings += 1; });
+    await host.high(room, 'read');
+    await phone.hears('read');
+    relay.hold();
+    await host.high(room, 'not read');
+    await eventually(() => relay.heldBytes > 0, 'bytes are held back');
+    const { gone, back } = watch([phone]);
+    relay.cut();
+    await gone;
+    await eventually(async () => (await room.count()) === 1, 'the phone is gone');
+    await host.high(room, 'in the gap');
+    await back;
+    await host.high(room, 'at last');
+    await phone.hears('at last');
+    assert.deepEqual(phone.messages.items.map(({ text }) => text), ['read', 'at last']);
+    assert.equal(pings, 0);
+    const history = await phoneRoom.queryMessages();
+    assert.deepEqual(history.map((message) => message.getText()), ['read', 'not read', 'in the gap', 'at last']);
+  });
+});
