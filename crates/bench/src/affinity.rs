@@ -3,6 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+/// How many cores this process may use.
+pub(crate) fn cores() -> Result<u32> {
+    Ok(sched_getaffinity(None).context("failed to read the cores of this process")?.count())
+}
+
 /// The cores of this process: the first for the server, the others for the load.
 #[derive(Debug, Clone)]
 pub(crate) struct Split {

@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use crate::{
     affinity::Split,
     floor::process::FloorProcess,
+    machine,
     measured::{Measured, median},
     options::{FanOptions, FloorMode, FloorOptions, TempoOptions, TrafficOptions},
     publisher::floor_frame,
@@ -40,6 +41,7 @@ pub(crate) async fn run(target: &Target, options: &FanOptions) -> Result<Report>
             of_floor.push(stage.measure(tempo, traffic.warm_up, traffic.duration).await?);
         }
     }
+    let memory = target.pid.map(machine::resident).transpose()?;
     server.close().await?;
     if let Some((stage, process)) = floor {
         stage.close().await?;
@@ -57,6 +59,9 @@ pub(crate) async fn run(target: &Target, options: &FanOptions) -> Result<Report>
     );
     report.text("tls", "TLS", if target.endpoint.trust.is_some() { "yes" } else { "no" });
     tell(&mut report, &SERVER, traffic, &of_server);
+    if let Some(memory) = memory {
+        report.bytes("server_bytes", "memory of the server", i64::try_from(memory)?);
+    }
     warn(&mut report, &of_server);
     if let Some(mode) = against_floor {
         report.text("floor", "floor", mode.name());

@@ -5,6 +5,7 @@
 
 mod ack;
 mod affinity;
+mod busy;
 mod clock;
 mod compare;
 mod endpoint;

@@ -18,6 +18,10 @@ pub(crate) struct Measured {
     pub(crate) server: Option<Duration>,
     /// CPU time of each process of the load, this one first, within the window.
     pub(crate) load: Vec<Duration>,
+    /// The cores that it could use.
+    pub(crate) cores: u32,
+    /// CPU time of other programs, within the window.
+    pub(crate) others: Duration,
     /// Of each room.
     pub(crate) members: Vec<u32>,
 }
@@ -83,10 +87,17 @@ impl Measured {
         Some(cpu.as_secs_f64() * 1e6 / self.found.arrived as f64)
     }
 
-    /// The most that one process of the load used of a core.
-    pub(crate) fn busiest(&self) -> f64 {
-        let most = self.load.iter().max().copied().unwrap_or_default();
-        most.as_secs_f64() / self.duration.as_secs_f64()
+    /// CPU time of all processes of the load.
+    pub(crate) fn load(&self) -> Duration {
+        self.load.iter().sum()
+    }
+
+    /// How near to its limit the load was: the busiest of its processes, which have one thread each that matters, or
+    /// all of them on their cores.
+    pub(crate) fn bound(&self) -> f64 {
+        let most = self.load.iter().max().copied().unwrap_or_default().as_secs_f64();
+        let shared = self.load().as_secs_f64() / f64::from(self.cores);
+        most.max(shared) / self.duration.as_secs_f64()
     }
 }
 
@@ -117,14 +128,9 @@ mod tests {
             Published { sent: vec![[0, 10, 0]; 2], measured: vec![[0, 5, 0]; 2], ..Published::default() };
         let duration = Duration::from_secs(2);
         let server = Some(Duration::from_millis(1));
-        Measured {
-            found,
-            published,
-            duration,
-            server,
-            load: vec![duration / 2, duration],
-            members: vec![3, 2],
-        }
+        let load = vec![duration / 2, duration / 2, duration / 4];
+        let (cores, others, members) = (1, Duration::ZERO, vec![3, 2]);
+        Measured { found, published, duration, server, load, cores, others, members }
     }
 
     #[test]
@@ -134,7 +140,7 @@ mod tests {
         assert_eq!(measured.missing(), [0, 1, 0]);
         assert!((measured.delivered() - 1.0).abs() < 1e-9);
         assert_eq!(measured.cpu_per_delivery(), Some(100.0));
-        assert!((measured.busiest() - 1.0).abs() < 1e-9);
+        assert!((measured.bound() - 1.25).abs() < 1e-9, "together they are more than their core");
     }
 
     #[test]

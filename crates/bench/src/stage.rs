@@ -8,7 +8,7 @@ use indicatif::ProgressBar;
 use tokio::task::spawn_blocking;
 
 use crate::{
-    clock,
+    affinity, busy, clock,
     fleet::{Crew, Fleet},
     floor::process::FloorProcess,
     load::room_size,
@@ -154,20 +154,26 @@ impl Stage {
             (publishers, published)
         });
         clock::sleep_until(from).await;
-        let before = self.cpu()?;
+        let (before, busy) = (self.cpu()?, busy::now()?);
         self.show_progress(from, until).await?;
         clock::sleep_until(until).await;
-        let after = self.cpu()?;
+        let (after, busy) = (self.cpu()?, busy::now()? - busy);
         let (publishers, published) = publishing.await.context("publishing failed")?;
         self.publishers = publishers;
         let published = published?;
         self.drain(&published).await?;
+        let server = after.0.zip(before.0).map(|(after, before)| after - before);
+        let load: Vec<_> = after.1.iter().zip(before.1).map(|(after, before)| *after - before).collect();
+        let ours = load.iter().sum::<Duration>() + server.unwrap_or_default();
         Ok(Measured {
             found: self.fleet.finish().await?,
             published,
             duration,
-            server: after.0.zip(before.0).map(|(after, before)| after - before),
-            load: after.1.iter().zip(before.1).map(|(after, before)| *after - before).collect(),
+            server,
+            load,
+            cores: affinity::cores()?,
+            // Of a server elsewhere nothing is known.
+            others: server.map_or(Duration::ZERO, |_| busy.saturating_sub(ours)),
             members: (0..self.traffic.rooms).map(|room| self.room_size(room)).collect(),
         })
     }

@@ -13,6 +13,9 @@ use crate::{
 /// A share of a core at which a process of the load may have been the limit.
 const CLIENT_BOUND: f64 = 0.9;
 
+/// A share of a core that other programs may use before it must be said.
+const DISTURBED: f64 = 0.1;
+
 /// What figures are called: of the server, and of the floor beside it.
 pub(crate) struct Keys {
     name: &'static str,
@@ -27,6 +30,7 @@ pub(crate) struct Keys {
     repeated: [&'static str; 2],
     cpu: [&'static str; 2],
     share: [&'static str; 2],
+    load: [&'static str; 2],
     frame: [&'static str; 2],
     read: [&'static str; 2],
 }
@@ -44,6 +48,7 @@ pub(crate) const SERVER: Keys = Keys {
     repeated: ["repeated", "came again"],
     cpu: ["cpu_per_delivery_us", "CPU per delivery"],
     share: ["server_cpu", "CPU of the server"],
+    load: ["load_cpu", "CPU of the load"],
     frame: ["frame_bytes", "bytes of a delivery"],
     read: ["read_bytes", "bytes a read brings"],
 };
@@ -61,6 +66,7 @@ pub(crate) const FLOOR: Keys = Keys {
     repeated: ["floor_repeated", "floor: came again"],
     cpu: ["floor_cpu_per_delivery_us", "floor: CPU per delivery"],
     share: ["floor_cpu", "floor: CPU"],
+    load: ["floor_load_cpu", "floor: CPU of the load"],
     frame: ["floor_frame_bytes", "floor: bytes of a delivery"],
     read: ["floor_read_bytes", "floor: bytes a read brings"],
 };
@@ -124,6 +130,9 @@ pub(crate) fn tell(report: &mut Report, keys: &Keys, traffic: &TrafficOptions, r
         let over = rounds.iter().map(|measured| measured.duration).sum();
         report.cpu(keys.share[0], keys.share[1], Duration::from_micros(used), over);
     }
+    let load = sum(&|measured| measured.load().as_micros() as u64);
+    let over = rounds.iter().map(|measured| measured.duration).sum();
+    report.cpu(keys.load[0], keys.load[1], Duration::from_micros(load), over);
     let (bytes, reads) = (sum(&|measured| measured.found.bytes), sum(&|measured| measured.found.reads));
     let messages = sum(&|measured| measured.found.received.iter().chain(&measured.found.repeated).sum());
     report.count(keys.frame[0], keys.frame[1], bytes / messages.max(1));
@@ -192,7 +201,14 @@ pub(crate) fn warn(report: &mut Report, rounds: &[Measured]) {
             late / 1000
         ));
     }
-    if rounds.iter().any(|round| round.busiest() >= CLIENT_BOUND) {
-        report.warn("client-bound: a process of the load used a whole core, the figures are a lower bound");
+    if rounds.iter().any(|round| round.bound() >= CLIENT_BOUND) {
+        report.warn(
+            "client-bound: the load used all that it could of its cores, the figures are a lower bound",
+        );
+    }
+    let others = rounds.iter().map(|round| round.others.as_secs_f64() / round.duration.as_secs_f64());
+    let most = others.fold(0.0, f64::max);
+    if most >= DISTURBED {
+        report.warn(format!("disturbed: other programs used {:.0} % of a core meanwhile", most * 100.0));
     }
 }

@@ -114,7 +114,7 @@ async fn lie(
             frame = self::frame(&mut from).await?;
         }
         let times = match way {
-            Way::Lies(lies) if lies.drops && (count + number) % ONE_IN == 0 => 0,
+            Way::Lies(lies) if lies.drops && (count + number).is_multiple_of(ONE_IN) => 0,
             Way::Lies(lies) if lies.doubles && (count + number) % ONE_IN == 1 => 2,
             Way::Lies(_) => 1,
             Way::Changes => {

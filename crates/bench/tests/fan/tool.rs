@@ -52,7 +52,7 @@ pub(crate) fn number(report: &Value, key: &str) -> f64 {
 /// What went wrong other than that the machine was busy.
 pub(crate) fn faults(report: &Value) -> Vec<&str> {
     let warnings = report["warnings"].as_array().unwrap().iter().map(|warning| warning.as_str().unwrap());
-    let harmless = ["client-bound", "in memory", "behind its time"];
+    let harmless = ["client-bound", "disturbed", "in memory", "behind its time"];
     warnings.filter(|warning| !harmless.iter().any(|harmless| warning.contains(harmless))).collect()
 }
 
