@@ -27,10 +27,10 @@ use crate::{
     cluster::{Bus, LocalBus},
     config::Config,
     fanout::{Engine, Fanout},
-    gateway::{close::Close, outbox::Signal},
+    gateway::{admission::Logins, close::Close, outbox::Signal},
     positions::Positions,
-    router::{Router, Sdk},
-    service::{self, departure, gaps::Gaps},
+    router::Router,
+    service::{departure, gaps::Gaps},
     store::{CreateError, NodeId, Revocation, Store, StoreError},
     upkeep,
 };
@@ -50,6 +50,8 @@ pub struct Node {
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
     pub(crate) draining: AtomicBool,
+    /// Logins under way.
+    pub(crate) logins: Logins,
     /// What clients confirmed since the last beat.
     pub(crate) positions: Positions,
     /// What returning members missed.
@@ -90,6 +92,7 @@ impl Node {
         let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
         let router = Arc::new(Router::new(engine));
         let fanout = Arc::new(Fanout::new(Arc::clone(&router), Arc::clone(&store), clock.clone()));
+        let logins = Logins::new(config.limits.opens_at_once);
         let node = Arc::new(Self {
             config,
             apps,
@@ -103,6 +106,7 @@ impl Node {
             tasks,
             stopping: CancellationToken::new(),
             draining: AtomicBool::new(false),
+            logins,
             positions: Positions::default(),
             gaps: Gaps::default(),
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
@@ -154,18 +158,10 @@ impl Node {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// From now on nobody new is let in. Tells JavaScript clients to go elsewhere: they ask the router at once, so this
-    /// comes while the listener still answers.
+    /// From now on nobody new is let in, and nobody logs in.
     pub fn begin_drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
-        service::go_away(self, |sdk| sdk == Sdk::JavaScript);
-    }
-
-    /// Tells the others. Java gives up when its next connection is accepted and then fails, and tries again when it is
-    /// refused: so this comes after the listener is closed. Clients that obey close their sockets;
-    /// [`Node::close_sockets`] closes the rest.
-    pub fn drain(&self) {
-        service::go_away(self, |sdk| sdk != Sdk::JavaScript);
+        self.logins.close();
     }
 
     /// Closes every socket that has a session: come back later.

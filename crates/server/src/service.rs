@@ -13,34 +13,30 @@ mod socket;
 pub(crate) mod departure;
 pub(crate) mod gaps;
 
-use std::{collections::HashSet, sync::Arc};
-
 use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};
 use grandstand_room::rates::Kind;
 
-use crate::{gateway::close::Close, node::Node, router::Sdk};
+use crate::{
+    gateway::close::Close,
+    node::Node,
+    router::{Sdk, Session},
+};
 
 pub use socket::Socket;
 
 use refusal::Refused;
 
-/// Tells the clients of the node to ask the router again and to reconnect: those whose SDK `is_meant`.
-///
-/// Once for each socket: JavaScript throws at the second one.
-pub(crate) fn go_away(node: &Node, is_meant: impl Fn(Sdk) -> bool) {
-    let mut told = HashSet::new();
-    for session in node.router.all_sessions() {
-        if !told.insert(Arc::as_ptr(&session.outbox)) {
-            continue;
-        }
-        // The first generation does not know the command.
-        if is_meant(session.sdk) && !session.style.first_generation {
-            let peer = (session.sdk != Sdk::Apple).then(|| session.identity.client.to_string());
-            let server_time = Some(node.clock.wall().0);
-            let goodbye = Downlink { serial: None, peer, server_time, event: Event::GoAway };
-            socket::push_downlink(&session.outbox, session.style.format, &goodbye);
-        }
+/// Tells the client of a session to ask the router again and to reconnect; false when it would not understand. Once
+/// for each socket: JavaScript throws at the second one.
+pub(crate) fn go_away(node: &Node, session: &Session) -> bool {
+    if session.style.first_generation {
+        return false;
     }
+    let peer = (session.sdk != Sdk::Apple).then(|| session.identity.client.to_string());
+    let server_time = Some(node.clock.wall().0);
+    let goodbye = Downlink { serial: None, peer, server_time, event: Event::GoAway };
+    socket::push_downlink(&session.outbox, session.style.format, &goodbye);
+    true
 }
 
 /// Carries out one command. Replies and pushes go into the socket's outbox. `Err` closes the socket.

@@ -1,49 +1,84 @@
 //! The end of a server, as one sequence with a deadline.
 
+mod farewell;
+
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
+use self::farewell::Farewell;
 use crate::{gateway::listener::Port, node::Node, store::StoreError};
 
 /// What connections get to write their last words after they were closed.
 const LAST_WORDS: Duration = Duration::from_secs(4);
 
-/// How long `/v1/route` is still answered to JavaScript clients that were told to ask it.
-const ROUTER_LAST: Duration = Duration::from_secs(1);
+/// How often it is looked at who is due.
+const TICK: Duration = Duration::from_millis(10);
 
 /// Ends the server so that nobody loses anything: a client that is told to go elsewhere does so at once, and one that
 /// is cut off finds its room again.
 ///
-/// 1. No new WebSockets. JavaScript clients are told to go elsewhere, while the router can still be asked.
-/// 2. No new connections; HTTP requests under way are answered.
-/// 3. The other clients are told to go elsewhere; sockets without a session are closed.
-/// 4. Connections get `limits.drain` to end by themselves, then they are closed.
+/// 1. No new WebSockets, no new logins.
+/// 2. One after the other, clients are told to go elsewhere, and closed if they do not: spread over `limits.drain`, so
+///    that they do not storm the place where they go. JavaScript clients come first, while the router can still be
+///    asked.
+/// 3. Then no new connections; HTTP requests under way are answered, sockets without a session are closed. The other
+///    clients follow.
+/// 4. Who is left at the end of `limits.drain` is closed, and cut off if that does not end it.
 /// 5. The store commits what is pending and closes.
 ///
 /// # Errors
 /// [`StoreError`] when the last commit fails.
 pub async fn run(port: &Port, node: &Node) -> Result<(), StoreError> {
-    let (connections, _) = port.admission().sockets();
-    info!(connections, "stopping: no new connections, telling clients to go elsewhere");
-    let drained = Instant::now() + node.config.limits.drain;
+    let (connections, without_session) = port.admission().sockets();
+    info!(connections, without_session, "stopping: no new connections, telling clients to go elsewhere");
     node.begin_drain();
-    sleep(ROUTER_LAST.min(node.config.limits.drain / 4)).await;
-    port.stop();
-    node.drain();
-    port.admission().displace_all();
+    let drain = node.config.limits.drain;
+    let mut farewell = Farewell::new(node.router.all_sessions(), drain);
+    let end = Instant::now() + drain;
+    say_farewell(port, node, &mut farewell, end).await;
 
-    if timeout_at(drained, port.connections().wait()).await.is_err() {
-        let (left, _) = port.admission().sockets();
+    let (left, _) = port.admission().sockets();
+    if left > 0 {
         info!(left, "closing the connections that are left");
+        port.admission().displace_down_to(0);
         node.close_sockets();
-        if timeout_at(drained + LAST_WORDS, port.connections().wait()).await.is_err() {
+        if timeout_at(end + LAST_WORDS, port.connections().wait()).await.is_err() {
             let (left, _) = port.admission().sockets();
             warn!(left, "some connections did not end in time; they are cut off");
         }
     }
     node.stop().await?;
-    info!("stopped: every acknowledged message is on disk");
+    let Farewell { told, closed, .. } = farewell;
+    info!(connections, told, closed, "stopped: every acknowledged message is on disk");
     Ok(())
+}
+
+/// Until everybody has gone, or the time is over.
+async fn say_farewell(port: &Port, node: &Node, farewell: &mut Farewell, end: Instant) {
+    let begin = Instant::now();
+    // When the listener closed, and how many sockets without a session there were.
+    let mut stopped: Option<(Instant, usize)> = None;
+    while Instant::now() < end {
+        farewell.go_on(node, begin.elapsed());
+        let (left, silent) = port.admission().sockets();
+        match stopped {
+            None if farewell.listener_may_close(begin.elapsed()) => {
+                port.stop();
+                stopped = Some((Instant::now(), silent));
+                continue;
+            }
+            None => {}
+            Some(_) if left == 0 && port.connections().is_empty() => return,
+            Some((at, silent)) => {
+                let (passed, whole) = (at.elapsed().as_secs_f64(), (end - at).as_secs_f64());
+                port.admission().displace_down_to(farewell::share_left(silent, passed, whole));
+            }
+        }
+        sleep(TICK).await;
+    }
+    if stopped.is_none() {
+        port.stop();
+    }
 }

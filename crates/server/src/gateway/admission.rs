@@ -1,4 +1,7 @@
-//! Who may hold a socket: limits in all, per address, and for sockets that have opened no session.
+//! Who may come in, and when: limits in all, per address, and for sockets that have opened no session; so many
+//! handshakes a second, and so many logins at a time. A storm becomes a wait.
+
+mod pace;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry},
@@ -8,16 +11,20 @@ use std::{
 };
 
 use tokio::{
-    sync::Notify,
-    time::{Instant, timeout_at},
+    sync::{Notify, Semaphore, SemaphorePermit},
+    time::{Instant, sleep_until, timeout, timeout_at},
 };
 
+use self::pace::{Pace, Paces};
+use super::close::Close;
 use crate::config::Limits;
 
-/// Sockets that displace older ones, in a second, at most. When everybody returns at once, those who come later wait
-/// in the kernel, while who is in has the time to open a session (measured: 4,900 a second do, on two cores that also
-/// carried the load); when silent sockets fill the places, so many of them go every second.
+/// Silent sockets that have to make room for others, in a second, at most: when they fill the places, so many of them
+/// go every second. Those that are logging in are not silent, and stay.
 const DISPLACED_PER_SECOND: u32 = 1000;
+
+/// How long a login waits for its turn. Clients give up after 15 to 30 seconds, and then try again all the same.
+const LOGIN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Counts the sockets of a port. Clones share the counts.
 #[derive(Debug, Clone)]
@@ -30,13 +37,17 @@ struct Floor {
     sessionless: usize,
     sessionless_per_address: usize,
     counts: Mutex<Counts>,
-    /// A socket without a session opened one, or went.
+    /// A socket without a session opened one, or a socket went.
     freed: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    handshakes: Pace,
+    handshakes_by_address: Paces<Address>,
     sockets: usize,
+    /// Sockets that are logging in.
+    opening: usize,
     by_address: HashMap<Address, AddressCounts>,
     /// Sockets without a session, oldest first.
     sessionless: BTreeMap<Ticket, Waiting>,
@@ -67,6 +78,8 @@ pub enum Refusal {
     Full,
     #[error("this address holds as many connections as it may")]
     AddressFull,
+    #[error("this address connects too often; try again in a second")]
+    AddressTooFast,
 }
 
 /// What counts as one address: of IPv6 the /64, because a household gets that many for one line.
@@ -97,8 +110,17 @@ struct Held {
 struct Place {
     /// Unknown until a proxy has told it.
     address: Option<Address>,
-    /// `None` while there is a session.
-    ticket: Option<Ticket>,
+    state: Holding,
+}
+
+/// What a socket is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holding {
+    /// It has no session, and may be displaced.
+    Silent(Ticket),
+    /// Its first login is under way.
+    Opening,
+    Session,
 }
 
 /// Sockets of the admin port: a few people and a scraper.
@@ -113,43 +135,61 @@ impl Admission {
             per_address: OPERATORS,
             sessionless: OPERATORS,
             sessionless_per_address: OPERATORS,
-            counts: Mutex::default(),
+            counts: Counts::new(Pace::new(u32::MAX), u32::MAX),
             freed: Notify::new(),
         }))
     }
 
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
+        let pace = Pace::new(limits.handshakes_per_second);
         Self(Arc::new(Floor {
             connections: limits.connections,
             per_address: limits.sockets_per_address,
             sessionless: limits.sessionless_sockets,
             sessionless_per_address: limits.sessionless_sockets_per_address,
-            counts: Mutex::default(),
+            counts: Counts::new(pace, limits.handshakes_per_second_per_address),
             freed: Notify::new(),
         }))
     }
 
-    /// Returns when the next socket may be taken from the kernel: there is a place among those without a session, or
-    /// the oldest of them has had its time.
+    /// Returns when the next socket may be taken from the kernel: it is time for another one, and there is a place
+    /// among those without a session, or the oldest silent one has had its time.
     pub async fn ready(&self) {
+        let next = self.0.lock().handshakes.next();
+        if let Some(next) = next {
+            sleep_until(next).await;
+        }
         let places = u32::try_from(self.0.sessionless).unwrap_or(u32::MAX);
         let time = Duration::from_secs(1) * places / DISPLACED_PER_SECOND;
-        while let Some(oldest) = self.0.oldest_of_a_full_set() {
-            if timeout_at(oldest + time, self.0.freed.notified()).await.is_err() {
-                return;
+        loop {
+            match self.0.crowd() {
+                Crowd::Place => return,
+                Crowd::LoggingIn => self.0.freed.notified().await,
+                Crowd::Silent(oldest) => {
+                    if timeout_at(oldest + time, self.0.freed.notified()).await.is_err() {
+                        return;
+                    }
+                }
             }
         }
+    }
+
+    /// Returns when a socket has gone, perhaps one that went before.
+    pub async fn freed(&self) {
+        self.0.freed.notified().await;
     }
 
     /// A place for a socket from this address. It counts as one without a session; when there are too many of those,
     /// the oldest has to go.
     ///
     /// # Errors
-    /// [`Refusal`] when there are too many sockets, in all or from this address.
+    /// [`Refusal`] when there are too many sockets, in all or from this address, or when this address comes too often.
     pub fn enter(&self, address: IpAddr) -> Result<Seat, Refusal> {
-        let seat = self.enter_through_proxy()?;
-        seat.settle(address)?;
+        // First: who comes too often takes nobody else's time.
+        self.0.lock().may_come(address.into())?;
+        let seat = self.sit()?;
+        seat.sit_at(address)?;
         Ok(seat)
     }
 
@@ -158,24 +198,31 @@ impl Admission {
     /// # Errors
     /// [`Refusal::Full`].
     pub fn enter_through_proxy(&self) -> Result<Seat, Refusal> {
+        self.sit()
+    }
+
+    fn sit(&self) -> Result<Seat, Refusal> {
         let floor = Arc::clone(&self.0);
-        {
+        let displaced = Arc::default();
+        let ticket = {
             let mut counts = floor.lock();
             if counts.sockets >= floor.connections {
                 return Err(Refusal::Full);
             }
             counts.sockets += 1;
-        }
-        let place = Mutex::new(Place { address: None, ticket: None });
-        let seat = Seat(Arc::new(Held { floor, displaced: Arc::default(), place }));
-        seat.session_lost();
-        Ok(seat)
+            counts.handshakes.take();
+            counts.wait(&floor, None, Arc::clone(&displaced))
+        };
+        let place = Mutex::new(Place { address: None, state: Holding::Silent(ticket) });
+        Ok(Seat(Arc::new(Held { floor, displaced, place })))
     }
 
-    /// Closes every socket without a session: the server stops.
-    pub fn displace_all(&self) {
+    /// Closes silent sockets until so many are left, the oldest first: the server stops.
+    pub fn displace_down_to(&self, left: usize) {
         let mut counts = self.0.lock();
-        while let Some((&oldest, _)) = counts.sessionless.first_key_value() {
+        while counts.sessionless.len() > left
+            && let Some((&oldest, _)) = counts.sessionless.first_key_value()
+        {
             counts.displace(oldest);
         }
     }
@@ -184,7 +231,7 @@ impl Admission {
     #[must_use]
     pub fn sockets(&self) -> (usize, usize) {
         let counts = self.0.lock();
-        (counts.sockets, counts.sessionless.len())
+        (counts.sockets, counts.sessionless.len() + counts.opening)
     }
 }
 
@@ -192,13 +239,18 @@ impl Seat {
     /// Tells the address of a socket that came without one; once told, it stays.
     ///
     /// # Errors
-    /// [`Refusal::AddressFull`]; the seat then counts for no address, and should be dropped.
+    /// [`Refusal`] of the address; the seat then counts for none, and should be dropped.
     pub fn settle(&self, address: IpAddr) -> Result<(), Refusal> {
-        let address = Address::from(address);
-        let mut place = self.0.place();
-        if place.address.is_some() {
+        if self.0.place().address.is_some() {
             return Ok(());
         }
+        self.0.floor.lock().may_come(address.into())?;
+        self.sit_at(address)
+    }
+
+    fn sit_at(&self, address: IpAddr) -> Result<(), Refusal> {
+        let address = Address::from(address);
+        let mut place = self.0.place();
         let mut counts = self.0.floor.lock();
         let of_address = counts.by_address.entry(address).or_default();
         if of_address.sockets >= self.0.floor.per_address {
@@ -206,33 +258,73 @@ impl Seat {
         }
         of_address.sockets += 1;
         place.address = Some(address);
-        if let Some(ticket) = place.ticket {
+        if let Holding::Silent(ticket) = place.state {
             counts.settle(&self.0.floor, ticket, address);
         }
         Ok(())
     }
 
-    /// The socket has a session now: it is no longer among those that may be displaced.
-    pub fn session_opened(&self) {
-        let mut place = self.0.place();
-        if let Some(ticket) = place.ticket.take() {
-            self.0.floor.lock().end_wait(ticket, place.address);
-            self.0.floor.freed.notify_one();
-        }
+    /// The socket's first login is under way, or waits for its turn: it is not displaced meanwhile.
+    pub fn session_opening(&self) {
+        self.become_of(|_, _, _| Holding::Opening);
     }
 
-    /// The socket's last session ended: it waits again, as the newest.
+    /// The socket has a session now: it is no longer among those that may be displaced.
+    pub fn session_opened(&self) {
+        self.become_of(|_, _, _| Holding::Session);
+        self.0.floor.freed.notify_one();
+    }
+
+    /// The socket has no session any more, or its login failed: it waits again, as the newest.
     pub fn session_lost(&self) {
+        self.become_of(|held, counts, address| {
+            Holding::Silent(counts.wait(&held.floor, address, Arc::clone(&held.displaced)))
+        });
+    }
+
+    fn become_of(&self, next: impl FnOnce(&Held, &mut Counts, Option<Address>) -> Holding) {
         let mut place = self.0.place();
-        if place.ticket.is_none() {
-            let Held { floor, displaced, .. } = &*self.0;
-            place.ticket = Some(floor.lock().wait(floor, place.address, Arc::clone(displaced)));
+        let mut counts = self.0.floor.lock();
+        counts.end(place.state, place.address);
+        place.state = next(&self.0, &mut counts, place.address);
+        if place.state == Holding::Opening {
+            counts.opening += 1;
         }
     }
 
     /// Returns when this socket has to make room for newer ones: close it with 4108.
     pub async fn displaced(&self) {
         self.0.displaced.notified().await;
+    }
+}
+
+/// Logins under way at one time. More wait, in the order in which they came.
+#[derive(Debug)]
+pub struct Logins(Semaphore);
+
+impl Logins {
+    #[must_use]
+    pub fn new(at_once: usize) -> Self {
+        Self(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS)))
+    }
+
+    /// A turn, which ends when it is dropped.
+    ///
+    /// # Errors
+    /// The code to close the socket with: the client comes back, and waits no longer in vain.
+    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Close> {
+        match timeout(LOGIN_PATIENCE, self.0.acquire()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => {
+                metrics::counter!("grandstand_logins_sent_away_total").increment(1);
+                Err(Close::COME_BACK)
+            }
+        }
+    }
+
+    /// From now on everybody is sent away: the server stops.
+    pub fn close(&self) {
+        self.0.close();
     }
 }
 
@@ -246,9 +338,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         let place = self.place.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut counts = self.floor.lock();
-        if let Some(ticket) = place.ticket {
-            counts.end_wait(ticket, place.address);
-        }
+        counts.end(place.state, place.address);
         counts.sockets -= 1;
         if let Some(address) = place.address {
             counts.leave(address);
@@ -257,12 +347,23 @@ impl Drop for Held {
     }
 }
 
+/// Whether there is room for another socket without a session.
+enum Crowd {
+    Place,
+    /// Everybody there is logging in: the next place is free soon.
+    LoggingIn,
+    /// Since when the oldest silent one is there.
+    Silent(Instant),
+}
+
 impl Floor {
-    /// Since when the oldest socket without a session waits, if there are as many as there may be.
-    fn oldest_of_a_full_set(&self) -> Option<Instant> {
+    fn crowd(&self) -> Crowd {
         let counts = self.lock();
-        let full = counts.sessionless.len() >= self.sessionless;
-        counts.sessionless.first_key_value().filter(|_| full).map(|(_, waiting)| waiting.since)
+        if counts.sessionless.len() + counts.opening < self.sessionless {
+            return Crowd::Place;
+        }
+        let oldest = counts.sessionless.first_key_value();
+        oldest.map_or(Crowd::LoggingIn, |(_, waiting)| Crowd::Silent(waiting.since))
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -271,9 +372,25 @@ impl Floor {
 }
 
 impl Counts {
+    fn new(handshakes: Pace, per_address: u32) -> Mutex<Self> {
+        Mutex::new(Self {
+            handshakes,
+            handshakes_by_address: Paces::new(per_address),
+            sockets: 0,
+            opening: 0,
+            by_address: HashMap::new(),
+            sessionless: BTreeMap::new(),
+            next_ticket: 0,
+        })
+    }
+
+    fn may_come(&mut self, address: Address) -> Result<(), Refusal> {
+        if self.handshakes_by_address.take(address) { Ok(()) } else { Err(Refusal::AddressTooFast) }
+    }
+
     /// Enters the sockets without a session, after the oldest went if there are too many.
     fn wait(&mut self, floor: &Floor, address: Option<Address>, displaced: Arc<Notify>) -> Ticket {
-        if self.sessionless.len() >= floor.sessionless
+        if self.sessionless.len() + self.opening >= floor.sessionless
             && let Some((&oldest, _)) = self.sessionless.first_key_value()
         {
             self.displace(oldest);
@@ -311,10 +428,16 @@ impl Counts {
         metrics::counter!("grandstand_sockets_displaced_total").increment(1);
     }
 
-    fn end_wait(&mut self, ticket: Ticket, address: Option<Address>) {
-        self.sessionless.remove(&ticket);
-        if let Some(of_address) = address.and_then(|address| self.by_address.get_mut(&address)) {
-            of_address.sessionless.remove(&ticket);
+    fn end(&mut self, state: Holding, address: Option<Address>) {
+        match state {
+            Holding::Session => {}
+            Holding::Opening => self.opening -= 1,
+            Holding::Silent(ticket) => {
+                self.sessionless.remove(&ticket);
+                if let Some(of_address) = address.and_then(|address| self.by_address.get_mut(&address)) {
+                    of_address.sessionless.remove(&ticket);
+                }
+            }
         }
     }
 
@@ -347,6 +470,83 @@ mod tests {
 
     const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
     const THERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2));
+
+    #[tokio::test(start_paused = true)]
+    async fn handshakes_beyond_the_rate_wait() {
+        let admission = admission(|limits| limits.handshakes_per_second = 10);
+        let start = Instant::now();
+        let mut seats = Vec::new();
+        for _ in 0..30 {
+            admission.ready().await;
+            seats.push(admission.enter(HERE).unwrap());
+        }
+        let taken = start.elapsed().as_millis();
+        assert!((2000..2100).contains(&taken), "ten at once, then ten a second: {taken} ms");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_comes_too_often_is_refused_and_takes_nobody_elses_time() {
+        let admission = admission(|limits| {
+            limits.handshakes_per_second = 20;
+            limits.handshakes_per_second_per_address = 10;
+        });
+        let start = Instant::now();
+        let mut admitted = Vec::new();
+        for _ in 0..1000 {
+            admission.ready().await;
+            match admission.enter(HERE) {
+                Ok(seat) => admitted.push(seat),
+                Err(refusal) => assert_eq!(refusal, Refusal::AddressTooFast),
+            }
+        }
+        assert_eq!((admitted.len(), start.elapsed()), (10, Duration::ZERO));
+        admission.enter(THERE).unwrap();
+        let proxied = admission.enter_through_proxy().unwrap();
+        assert_eq!(proxied.settle(HERE), Err(Refusal::AddressTooFast));
+        assert_eq!(proxied.settle(THERE), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_logs_in_is_not_displaced_and_is_waited_for() {
+        let admission = admission(|limits| limits.sessionless_sockets = 2);
+        let [first, second] = [HERE, THERE].map(|address| admission.enter(address).unwrap());
+        first.session_opening();
+        second.session_opening();
+        assert_eq!(admission.sockets(), (2, 2));
+        let waiting = timeout(Duration::from_secs(60), admission.ready());
+        assert!(waiting.await.is_err(), "there is no place, and nobody silent");
+        first.session_opened();
+        admission.ready().await;
+        let silent = admission.enter(HERE).unwrap();
+        let _next = admission.enter(HERE).unwrap();
+        assert!(is_displaced(&silent) && !is_displaced(&second));
+
+        // A login that fails makes a silent socket of it.
+        second.session_lost();
+        let _next = admission.enter(THERE).unwrap();
+        assert_eq!(admission.0.lock().opening, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn logins_take_turns_and_who_waits_too_long_is_sent_away() {
+        let logins = Logins::new(1);
+        let order = Mutex::new(Vec::new());
+        let login = async |name: &'static str, takes: u64| {
+            let turn = logins.turn().await;
+            order.lock().unwrap().push((name, turn.is_ok()));
+            tokio::time::sleep(Duration::from_secs(takes)).await;
+        };
+        tokio::join!(login("first", 4), login("second", 5), login("third", 5), login("fourth", 1));
+        let expected = [("first", true), ("second", true), ("third", true), ("fourth", false)];
+        let mut came = order.lock().unwrap().clone();
+        came.sort();
+        let mut expected = expected.to_vec();
+        expected.sort();
+        assert_eq!(came, expected, "the fourth would have waited for 14 seconds");
+
+        logins.close();
+        assert_eq!(logins.turn().await.unwrap_err(), Close::COME_BACK);
+    }
 
     #[test]
     fn a_full_server_and_a_full_address_refuse_until_a_seat_is_given_back() {

@@ -189,10 +189,14 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
                     warn!(%error, "cannot accept connections for now");
                 }
                 metrics::counter!("grandstand_accept_failures_total").increment(1);
+                // A socket that goes gives its file back.
+                sleep(ACCEPT_PAUSES.0).await;
                 tokio::select! {
                     () = port.stopping.cancelled() => return,
-                    () = sleep(pause) => pause = (pause * 2).min(longest),
+                    () = port.admission.freed() => {}
+                    () = sleep(pause) => {}
                 }
+                pause = (pause * 2).min(longest);
             }
         }
     }

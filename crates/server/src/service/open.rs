@@ -35,8 +35,24 @@ const SESSIONS_PER_SOCKET: usize = 64;
 /// Bytes of a tag or a device's mark: they are kept with the session and signed into its token.
 const MARK_BYTES: usize = 512;
 
-/// `session/open`.
+/// `session/open`. Logins wait for their turn; the socket keeps its place meanwhile.
 pub(super) async fn open(socket: &mut Socket, request: Request) -> Result<(), Close> {
+    let first = socket.sessions.is_empty();
+    if first {
+        socket.seat.session_opening();
+    }
+    let node = Arc::clone(socket.node());
+    let opened = match node.logins.turn().await {
+        Ok(_turn) => open_now(socket, request).await,
+        Err(close) => Err(close),
+    };
+    if first && socket.sessions.is_empty() {
+        socket.seat.session_lost();
+    }
+    opened
+}
+
+async fn open_now(socket: &mut Socket, request: Request) -> Result<(), Close> {
     let grandstand_protocol::Command::Open(open) = &request.command else { return Ok(()) };
     if socket.app.is_none() && request.app.is_none() && open.token.is_some() {
         socket.app = app_of_token(socket, open);

@@ -12,6 +12,7 @@ use grandstand::{
         listener::{self, Port},
     },
     node::Node,
+    shutdown,
     store::{SqliteStore, Store},
 };
 use grandstand_protocol::ClientId;
@@ -33,6 +34,7 @@ pub(crate) struct Server {
     store: Arc<dyn Store>,
     pub(crate) node: Arc<Node>,
     pub(crate) clock: Clock,
+    port: Arc<Port>,
     _accepting: JoinSet<()>,
     pub(crate) data: TempDir,
 }
@@ -54,8 +56,8 @@ impl Server {
         let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let mut accepting = JoinSet::new();
-        accepting.spawn(listener::accept(listener, port));
-        Self { address, store, node, clock, _accepting: accepting, data }
+        accepting.spawn(listener::accept(listener, Arc::clone(&port)));
+        Self { address, store, node, clock, port, _accepting: accepting, data }
     }
 
     /// Asks the public port with this key; returns the status and the JSON.
@@ -69,6 +71,11 @@ impl Server {
         stream.read_to_string(&mut answer).await.unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+    }
+
+    /// What SIGTERM does.
+    pub(crate) async fn stop(&self) {
+        shutdown::run(&self.port, &self.node).await.unwrap();
     }
 
     /// What a reload does that leaves the app out.
