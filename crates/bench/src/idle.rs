@@ -68,7 +68,7 @@ pub(crate) async fn run(target: &Target, options: &IdleOptions) -> Result<Report
 async fn join_all(crowd: &Crowd<'_>, members: u32) -> Result<JoinSet<()>> {
     let progress = ProgressBar::new(members.into());
     progress.set_style(crate::report::bar("joined {wide_bar} {pos}/{len}, {per_sec}"));
-    let mut joined = std::pin::pin!(crowd.join(members));
+    let mut joined = std::pin::pin!(crowd.join(0..members));
     let mut set = JoinSet::new();
     while let Some((_, socket)) = joined.next().await {
         let mut socket = socket?;

@@ -4,6 +4,7 @@
 //! server or the load was the limit.
 
 mod ack;
+mod admin;
 mod affinity;
 mod busy;
 mod clock;
@@ -13,6 +14,7 @@ mod fan;
 mod fleet;
 mod floor;
 mod frame;
+mod history;
 mod idle;
 mod latency;
 mod level_mix;
@@ -35,6 +37,7 @@ mod seen;
 mod send_queue;
 mod served;
 mod slow;
+mod soak;
 mod socket;
 mod stage;
 mod storm;
@@ -75,6 +78,10 @@ pub async fn run(options: Options) -> Result<Outcome> {
         Workload::Slow(slow) => load(&slow.target, async |target| slow::run(target, slow).await).await,
         Workload::Floor(floor) => fan::run_floor(floor).await,
         Workload::Process(process) => return part(&process.part).await.map(|()| Outcome::Nothing),
+        Workload::History(history) => {
+            load(&history.target, async |target| history::run(target, history).await).await
+        }
+        Workload::Soak(soak) => load(&soak.target, async |target| soak::run(target, soak).await).await,
         Workload::Storm(storm) => load(&storm.target, async |target| storm::run(target, storm).await).await,
         Workload::Idle(idle) => load(&idle.target, async |target| idle::run(target, idle).await).await,
     }?;

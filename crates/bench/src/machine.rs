@@ -79,6 +79,17 @@ pub(crate) fn files(pid: u32) -> Result<u64> {
     Ok(u64::try_from(open.count())?)
 }
 
+/// Bytes of all files in a folder.
+pub(crate) fn folder_size(folder: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { folder_size(&entry.path())? } else { metadata.len() };
+    }
+    Ok(bytes)
+}
+
 /// Resident memory of a process, in bytes.
 pub(crate) fn resident(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
@@ -197,6 +208,15 @@ mod tests {
         let machine = Machine::this();
         assert!(machine.cores > 0 && machine.memory_bytes > 1 << 28, "{machine:?}");
         assert!(machine.to_string().contains(&format!("Linux {}", machine.kernel)), "{machine}");
+    }
+
+    #[test]
+    fn folders_are_measured_with_what_is_below() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("below")).unwrap();
+        fs::write(folder.path().join("a"), "12345").unwrap();
+        fs::write(folder.path().join("below/b"), "678").unwrap();
+        assert_eq!(folder_size(folder.path()).unwrap(), 8);
     }
 
     #[test]

@@ -27,9 +27,12 @@ pub(crate) struct Crowd<'a> {
 
 impl<'a> Crowd<'a> {
     /// Connects, opens and joins, in any order; each with its number, and with what went wrong.
-    pub(crate) fn join(self, members: u32) -> impl Stream<Item = (u32, Result<Socket>)> + 'a {
+    pub(crate) fn join(
+        self,
+        members: impl IntoIterator<Item = u32> + 'a,
+    ) -> impl Stream<Item = (u32, Result<Socket>)> + 'a {
         let Self { endpoint, room, parallel, .. } = self;
-        let joined = stream::iter(0..members).map(move |number| async move {
+        let joined = stream::iter(members).map(move |number| async move {
             (number, join(endpoint, self.source(number), room, &name(number)).await)
         });
         joined.buffer_unordered(parallel)
@@ -60,10 +63,16 @@ pub(crate) fn allow_files(sockets: u32) -> Result<()> {
 /// A new room, with its creator in it.
 pub(crate) async fn make_room(endpoint: &Endpoint, name: &str) -> Result<(Socket, RoomId)> {
     let mut maker = Socket::open(endpoint, None, "bench-maker").await?;
+    let room = make_another(&mut maker, name).await?;
+    Ok((maker, room))
+}
+
+/// A new room; its creator leaves the one it was in.
+pub(crate) async fn make_another(maker: &mut Socket, name: &str) -> Result<RoomId> {
     let attributes = Some(serde_json::json!({ "name": name }).to_string());
     let start = StartConversation { transient: true, attributes, ..StartConversation::default() };
     match maker.ask(Command::Start(Box::new(start))).await? {
-        Event::Started { room, .. } => Ok((maker, room)),
+        Event::Started { room, .. } => Ok(room),
         other => bail!("the server answered {other:?}"),
     }
 }
@@ -83,9 +92,14 @@ pub(crate) async fn join(
     client: &str,
 ) -> Result<Socket> {
     let mut socket = Socket::open(endpoint, from, client).await?;
+    enter(&mut socket, room, client).await?;
+    Ok(socket)
+}
+
+pub(crate) async fn enter(socket: &mut Socket, room: &RoomId, client: &str) -> Result<()> {
     let command = Command::Join { room: room.clone(), members: vec![client.to_owned()], signature: None };
     match socket.ask(command).await.with_context(|| format!("failed to join as {client}"))? {
-        Event::Added { .. } => Ok(socket),
+        Event::Added { .. } => Ok(()),
         other => bail!("the server answered {other:?}"),
     }
 }

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod fan;
+mod history;
+mod soak;
 mod storm;
 
 use std::{path::PathBuf, time::Duration};
@@ -11,6 +13,8 @@ pub use fan::{
     FanOptions, FloorMode, FloorOptions, ProcessOptions, ProcessPart, SearchOptions, SlowOptions,
     TempoOptions, TrafficOptions,
 };
+pub use history::HistoryOptions;
+pub use soak::SoakOptions;
 pub use storm::StormOptions;
 
 /// Sockets from one address: the server's default limit is 5,000.
@@ -49,12 +53,18 @@ pub struct TargetOptions {
     /// Process id of that server, for its memory and CPU
     #[arg(long)]
     pub server_pid: Option<u32>,
+    /// URL of that server's operator's port, for its figures: http://host:port/
+    #[arg(long, requires = "url")]
+    pub admin: Option<String>,
     /// Start this program as the server, on free ports with a new data folder, and kill it at the end
     #[arg(long, value_name = "BIN")]
     pub serve: Option<PathBuf>,
     /// Where that server's data folder is made; its disk is part of what is measured
     #[arg(long, value_name = "DIR", requires = "serve")]
     pub data: Option<PathBuf>,
+    /// Use this data folder with what is in it, and leave it there: the next run finds what this one stored
+    #[arg(long, value_name = "DIR", requires = "serve", conflicts_with = "data")]
+    pub keep: Option<PathBuf>,
     /// Give that server a certificate of the tool's own, and connect through TLS
     #[arg(long, requires = "serve")]
     pub tls: bool,
@@ -79,6 +89,10 @@ pub enum Workload {
     Idle(IdleOptions),
     /// All members lose their connections in one moment and come back
     Storm(StormOptions),
+    /// Pages of a long history, at random places
+    History(HistoryOptions),
+    /// Coming and going without end: whether memory, files and rooms stay
+    Soak(SoakOptions),
     /// Two runs that were saved with --json, side by side
     #[command(long_flag = "compare")]
     Compare(CompareOptions),
@@ -94,6 +108,8 @@ impl Workload {
             Self::Ack(ack) => Some(&ack.target),
             Self::Idle(idle) => Some(&idle.target),
             Self::Storm(storm) => Some(&storm.target),
+            Self::History(history) => Some(&history.target),
+            Self::Soak(soak) => Some(&soak.target),
             Self::Fan(fan) => Some(&fan.target),
             Self::Search(search) => Some(&search.target),
             Self::Slow(slow) => Some(&slow.target),

@@ -115,6 +115,12 @@ impl Report {
         self.figure(key, label, share, Unit::Share, Goal::Higher);
     }
 
+    /// How much more there is after a time, as a share of what there is.
+    pub(crate) fn growth(&mut self, key: &'static str, label: &str, growth: Option<f64>) {
+        let value = growth.map_or(Value::Null, |growth| rounded(growth, Unit::Share));
+        self.figure(key, label, value, Unit::Share, Goal::Lower);
+    }
+
     /// How many times as much as at the best.
     pub(crate) fn ratio(&mut self, key: &'static str, label: &str, ratio: f64) {
         self.figure(key, label, rounded(ratio, Unit::Ratio), Unit::Ratio, Goal::Lower);

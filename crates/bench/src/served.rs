@@ -1,6 +1,7 @@
 //! A server of the tool's own: started on free ports with a new data folder, killed at the end.
 
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
@@ -25,27 +26,33 @@ pub(crate) struct Served {
     child: Child,
     /// Kept open, so that the server may go on printing.
     _stdout: Lines<BufReader<ChildStdout>>,
-    data: TempDir,
+    data: Folder,
     pub(crate) url: String,
+    /// Of the operator's port.
+    pub(crate) admin: String,
     pub(crate) pid: u32,
     /// With TLS.
     pub(crate) trust: Option<Trust>,
 }
 
+/// Where the server keeps its data.
+pub(crate) enum Folder {
+    /// Removed at the end.
+    Own(TempDir),
+    Kept(PathBuf),
+}
+
 impl Served {
     /// With `tls`, the server gets a certificate that the tool makes and trusts.
-    pub(crate) async fn start(program: &Path, parent: Option<&PathBuf>, tls: bool) -> Result<Self> {
-        let data = match parent {
-            Some(parent) => tempfile::tempdir_in(parent),
-            None => tempfile::tempdir(),
-        }
-        .context("failed to make a data folder")?;
+    pub(crate) async fn start(program: &Path, data: Folder, tls: bool) -> Result<Self> {
         let issued = tls.then(|| tls::issue(data.path())).transpose()?;
         let files = issued
             .iter()
             .flat_map(|issued| [("CERTIFICATE", &issued.certificate), ("PRIVATE_KEY", &issued.private_key)]);
         let mut child = Command::new(program)
             .envs(files.map(|(key, file)| (format!("GRANDSTAND_TLS__{key}"), file)))
+            // All load comes from a few addresses.
+            .env("GRANDSTAND_LIMITS__HANDSHAKES_PER_SECOND_PER_ADDRESS", "1000000")
             .args(["serve", "--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"])
             .args(["--app", &format!("{APP}:bench-key:bench-master-key"), "--client-limits", "off"])
             .args(["--log", "warn", "--data"])
@@ -57,10 +64,10 @@ impl Served {
         let pid = child.id().context("the server ended at once")?;
         let stdout = child.stdout.take().context("the server has no output")?;
         let mut lines = BufReader::new(stdout).lines();
-        let url =
-            timeout(START, websocket(&mut lines)).await.context("the server does not become ready")??;
+        let ready = timeout(START, ready(&mut lines)).await;
+        let (url, admin) = ready.context("the server does not become ready")??;
         let trust = issued.map(|issued| issued.trust);
-        Ok(Self { child, _stdout: lines, data, url, pid, trust })
+        Ok(Self { child, _stdout: lines, data, url, admin, pid, trust })
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -69,14 +76,41 @@ impl Served {
 
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.child.kill().await.context("failed to stop the server")?;
-        self.data.close().context("failed to remove the data folder")
+        match self.data {
+            Folder::Own(data) => data.close().context("failed to remove the data folder"),
+            Folder::Kept(_) => Ok(()),
+        }
     }
 }
 
-async fn websocket(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<String> {
+impl Folder {
+    /// A new one below `parent`, to be removed.
+    pub(crate) fn new(parent: Option<&Path>) -> Result<Self> {
+        let made = parent.map_or_else(tempfile::tempdir, tempfile::tempdir_in);
+        Ok(Self::Own(made.context("failed to make a data folder")?))
+    }
+
+    /// This one, with what is in it.
+    pub(crate) fn keep(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("failed to make {}", folder.display()))?;
+        Ok(Self::Kept(folder.to_owned()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}
+
+/// The addresses of a server that says that it is ready: for clients, and for the operator.
+async fn ready(lines: &mut Lines<BufReader<ChildStdout>>) -> Result<(String, String)> {
+    let mut websocket = None;
     while let Some(line) = lines.next_line().await? {
-        if let Some(url) = value(&line, "WebSocket") {
-            return Ok(url.to_owned());
+        websocket = value(&line, "WebSocket").map(str::to_owned).or(websocket);
+        if let (Some(url), Some(admin)) = (&websocket, value(&line, "Admin")) {
+            return Ok((url.clone(), admin.to_owned()));
         }
     }
     bail!("the server ended without becoming ready")
@@ -103,11 +137,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_no_server_is_reported() {
-        let Err(error) = Served::start(Path::new("/bin/true"), None, false).await else { panic!("started") };
+        let start = |program| Served::start(Path::new(program), Folder::new(None).unwrap(), false);
+        let Err(error) = start("/bin/true").await else { panic!("started") };
         assert!(error.to_string().contains("without becoming ready"), "{error:#}");
-        let Err(error) = Served::start(Path::new("/does/not/exist"), None, false).await else {
-            panic!("started")
-        };
+        let Err(error) = start("/does/not/exist").await else { panic!("started") };
         assert!(error.to_string().contains("failed to start /does/not/exist"), "{error:#}");
     }
 }

@@ -3,7 +3,7 @@
 mod member;
 mod tally;
 
-use std::{process, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, mem, process, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result, bail};
 use futures_util::StreamExt;
@@ -35,6 +35,20 @@ const LOOK: Duration = Duration::from_millis(100);
 /// For messages on their way when everybody is back.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 
+/// Before the storm, who could not join tries again so often …
+const RETRIES: u32 = 5;
+
+/// … and waits so long.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+struct Joined {
+    sockets: Vec<(u32, Socket)>,
+    missing: Vec<u32>,
+    /// By cause.
+    failures: BTreeMap<String, u64>,
+}
+
 /// From the start of the storm to its end.
 struct Storm {
     gifts: u32,
@@ -64,44 +78,58 @@ pub(crate) async fn run(target: &Target, options: &StormOptions) -> Result<Repor
 
     let load = machine::cpu(process::id())?;
     let started = Instant::now();
-    let (sockets, failed) = connect(crowd, options.members).await?;
+    let mut joined = connect(crowd, (0..options.members).collect()).await?;
     let joining = started.elapsed();
     let load = machine::cpu(process::id())? - load;
     report.setting("parallel", "connections being made at one time", parallel.into());
-    report.rate("joins_per_s", "connected, opened and joined", u64::try_from(sockets.len())?, joining);
-    report.faults("joins_failed", "failed to", failed);
+    report.rate("joins_per_s", "connected, opened and joined", u64::try_from(joined.sockets.len())?, joining);
+    report.faults("joins_failed", "failed to", joined.failures.values().sum());
+    for (cause, count) in &joined.failures {
+        report.warn(format!("{count} could not connect, open and join: {cause}"));
+    }
     if options.connect_only {
         report.load_cpu(load, joining);
         return Ok(report);
     }
-    if failed > 0 {
-        bail!("{failed} of {} members could not join before the storm", options.members);
-    }
+    connect_the_rest(crowd, &mut joined).await?;
     let tally = Arc::new(Tally::new(options.members));
-    let storm = storm(target, options, crowd, sockets, (&mut maker, &tally)).await?;
+    let storm = storm(target, options, crowd, joined.sockets, (&mut maker, &tally)).await?;
     tell(&mut report, options, &tally, &storm);
     Ok(report)
 }
 
-/// All who could join, and how many could not.
-async fn connect(crowd: Crowd<'_>, members: u32) -> Result<(Vec<(u32, Socket)>, u64)> {
-    let progress = ProgressBar::new(members.into());
+/// All who could join, and why others could not.
+async fn connect(crowd: Crowd<'_>, numbers: Vec<u32>) -> Result<Joined> {
+    let progress = ProgressBar::new(u64::try_from(numbers.len())?);
     progress.set_style(crate::report::bar("joined {wide_bar} {pos}/{len}, {per_sec}"));
-    let mut joined = std::pin::pin!(crowd.join(members));
-    let (mut sockets, mut failed) = (Vec::with_capacity(usize::try_from(members)?), 0);
-    while let Some((number, socket)) = joined.next().await {
+    let mut attempts = std::pin::pin!(crowd.join(numbers));
+    let mut joined = Joined::default();
+    while let Some((number, socket)) = attempts.next().await {
         match socket {
-            Ok(socket) => sockets.push((number, socket)),
-            Err(error) if failed == 0 => {
-                failed = 1;
-                progress.suspend(|| eprintln!("the first failure: {error:#}"));
+            Ok(socket) => joined.sockets.push((number, socket)),
+            Err(error) => {
+                joined.missing.push(number);
+                *joined.failures.entry(error.root_cause().to_string()).or_default() += 1;
             }
-            Err(_) => failed += 1,
         }
         progress.inc(1);
     }
     progress.finish_and_clear();
-    Ok((sockets, failed))
+    Ok(joined)
+}
+
+/// Who could not join tries again: the storm is for all.
+async fn connect_the_rest(crowd: Crowd<'_>, joined: &mut Joined) -> Result<()> {
+    for _ in 0..RETRIES {
+        if joined.missing.is_empty() {
+            return Ok(());
+        }
+        sleep(RETRY_AFTER).await;
+        let more = connect(crowd, mem::take(&mut joined.missing)).await?;
+        joined.sockets.extend(more.sockets);
+        joined.missing = more.missing;
+    }
+    bail!("{} members could not join before the storm", joined.missing.len())
 }
 
 async fn storm(

@@ -1,5 +1,7 @@
 //! The server under load: somebody's, or one of the tool's own.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 
 use crate::{
@@ -8,27 +10,35 @@ use crate::{
     machine,
     options::TargetOptions,
     report::Report,
-    served::{self, Served},
+    served::{self, Folder, Served},
 };
 
 pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     /// For memory and CPU; known for the tool's own server.
     pub(crate) pid: Option<u32>,
+    /// URL of the operator's port, if it is known.
+    pub(crate) admin: Option<String>,
     served: Option<Served>,
 }
 
 impl Target {
     pub(crate) async fn open(options: &TargetOptions) -> Result<Self> {
         if let Some(program) = &options.serve {
-            let start = Served::start(program, options.data.as_ref(), options.tls);
+            let folder = match &options.keep {
+                Some(keep) => Folder::keep(keep),
+                None => Folder::new(options.data.as_deref()),
+            };
+            let start = Served::start(program, folder?, options.tls);
             let served = if options.pin { Split::new()?.apart(start).await } else { start.await }?;
             let endpoint = Endpoint::find(&served.url, served::APP, served.trust.clone()).await?;
-            return Ok(Self { endpoint, pid: Some(served.pid), served: Some(served) });
+            let admin = Some(served.admin.clone());
+            return Ok(Self { endpoint, pid: Some(served.pid), admin, served: Some(served) });
         }
         let url = options.url.as_deref().context("--url or --serve is needed")?;
         let app = options.app_id.as_deref().context("--app-id is needed with --url")?;
-        Ok(Self { endpoint: Endpoint::find(url, app, None).await?, pid: options.server_pid, served: None })
+        let endpoint = Endpoint::find(url, app, None).await?;
+        Ok(Self { endpoint, pid: options.server_pid, admin: options.admin.clone(), served: None })
     }
 
     /// Says where the store is, if that is known.
@@ -43,6 +53,11 @@ impl Target {
             }
         }
         Ok(())
+    }
+
+    /// The data folder of the tool's own server.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.served.as_ref().map(Served::data)
     }
 
     pub(crate) async fn close(self) -> Result<()> {

@@ -63,6 +63,21 @@ fn a_storm_is_of_as_many_as_one_process_can_hold() {
 }
 
 #[test]
+fn a_soak_takes_twenty_minutes_and_a_history_a_million_messages() {
+    let Workload::Soak(soak) = parse("soak --serve b").unwrap().workload else { panic!("another") };
+    assert_eq!(
+        (soak.rate, soak.duration, soak.warm_up),
+        (1500, Duration::from_secs(1200), Duration::from_secs(240))
+    );
+    let Workload::History(history) = parse("history --serve b --keep d").unwrap().workload else {
+        panic!("another")
+    };
+    assert_eq!((history.messages, history.page, history.clients), (1_000_000, 100, 4));
+    refused("history --serve b --keep d --data e", ErrorKind::ArgumentConflict);
+    refused("history --serve b --page 101", ErrorKind::ValueValidation);
+}
+
+#[test]
 fn two_saved_runs_are_compared() {
     for line in ["--compare a.json b.json", "compare a.json b.json --json"] {
         let Workload::Compare(runs) = parse(line).unwrap().workload else { panic!("another") };

@@ -104,3 +104,32 @@ async fn members_connect_all_at_once() {
     assert!(report["joins_per_s"].as_f64().unwrap() > 0.0, "{report}");
     assert!(report.get("all_back_ms").is_none(), "{report}");
 }
+
+/// The first run fills the room, the second one finds it full.
+#[tokio::test]
+async fn pages_come_out_of_a_long_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let keep = folder.path().join("data").to_str().unwrap().to_owned();
+    for messages in [2000, 1000] {
+        let line =
+            format!("history --senders 20 --warm-up 0s --duration 1s --keep {keep} --messages {messages}");
+        let report = run(&line).await;
+        assert!(report["pages_per_s"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(report["page_p99_ms"].as_f64() >= report["page_p50_ms"].as_f64(), "{report}");
+        assert!(report["store_bytes"].as_i64().unwrap() > 2000 * 200, "{report}");
+        assert_eq!(report["short_pages"], 0, "{report}");
+        assert_eq!(faults(&report), [""; 0]);
+    }
+}
+
+/// Every kind of visit ends well, and what the server held for visitors is given back.
+#[tokio::test]
+async fn visitors_leave_nothing_behind() {
+    let report = run("soak --rate 60 --rooms 5 --stay 300ms --warm-up 1s --duration 4s").await;
+    assert!(report["visits"].as_u64().unwrap() > 200, "{report}");
+    assert!(report["rooms_made"].as_u64().unwrap() > 10, "{report}");
+    assert!(report["returned"].as_u64().unwrap() > 10, "{report}");
+    assert_eq!((&report["visits_failed"], &report["not_back"]), (&0.into(), &0.into()), "{report}");
+    assert!(report["stock_figures"].as_u64().unwrap() >= 3, "{report}");
+    assert!(report["growth_per_10_min"].is_number(), "{report}");
+}
