@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use crate::{
+    endpoint::Endpoint,
     machine,
     order::{Findings, Host, Key, Order, Plan, Reading, Run, Word},
 };
@@ -131,6 +132,13 @@ impl Fleet {
     /// How the members read from now on.
     pub(crate) async fn read(&mut self, reading: Reading) -> Result<()> {
         self.each(&Order::Read(reading), |word| matches!(word, Word::Reading).then_some(())).await?;
+        Ok(())
+    }
+
+    /// Members who have lost their connection come back.
+    pub(crate) async fn call_back(&mut self, endpoint: &Endpoint) -> Result<()> {
+        let order = Order::Return(Box::new(endpoint.clone()));
+        self.each(&order, |word| matches!(word, Word::Returning).then_some(())).await?;
         Ok(())
     }
 

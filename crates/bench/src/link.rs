@@ -1,12 +1,15 @@
 //! One connection outside of the async runtime: bytes in and out without waiting, plain or through TLS.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::{
+    io::{self, ErrorKind, Read, Write},
+    sync::Arc,
+};
 
 use anyhow::Result;
 use mio::net::TcpStream;
 use rustls::ClientConnection;
 
-use crate::transport::Transport;
+use crate::{endpoint::Tls, transport::Transport};
 
 #[derive(Debug)]
 pub(crate) struct Link {
@@ -31,6 +34,12 @@ impl Link {
         Ok(Self { stream, tls, unwritten: Vec::new() })
     }
 
+    /// Over a new connection; the TLS handshake happens as bytes are read and written.
+    pub(crate) fn over(stream: TcpStream, tls: Option<&Tls>) -> Result<Self> {
+        let session = tls.map(|tls| ClientConnection::new(Arc::clone(&tls.config), tls.name.clone()));
+        Ok(Self { stream, tls: session.transpose()?.map(Box::new), unwritten: Vec::new() })
+    }
+
     /// Whether a read that does not fill its buffer has emptied the socket. Of TLS there may be more.
     pub(crate) fn short_read_is_last(&self) -> bool {
         self.tls.is_none()
@@ -48,6 +57,8 @@ impl Link {
                 return Ok(0);
             }
             tls.process_new_packets().map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+            // During a handshake there is something to say.
+            while tls.wants_write() && tls.write_tls(&mut self.stream).is_ok() {}
         }
     }
 

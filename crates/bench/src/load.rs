@@ -14,7 +14,7 @@ use crate::{
     endpoint::Endpoint,
     link::Link,
     order::{Host, Order, Plan, Word},
-    receiver::{Member, Receiver},
+    receiver::{Account, Member, Receiver},
     socket::{Dial, Socket, source},
     tally::Who,
     transport::Transport,
@@ -70,20 +70,27 @@ async fn join(plan: &Plan, number: u32) -> Result<Member> {
     };
     let dial = Dial { from: source(address, number, plan.per_address), receive_buffer: plan.receive_buffer };
     let room = &plan.rooms[(number % rooms) as usize];
-    let transport = match &plan.host {
-        Host::Server(endpoint) => enter(endpoint, dial, room, &format!("{}-{number}", plan.name)).await?,
-        Host::Floor(address) => Transport::Plain(crate::socket::tcp(*address, dial).await?),
+    let (transport, account) = match &plan.host {
+        Host::Server(endpoint) => {
+            let client = format!("{}-{number}", plan.name);
+            let (transport, token) = enter(endpoint, dial, room, &client).await?;
+            (transport, Some(Account { client, token, from: dial.from }))
+        }
+        Host::Floor(address) => (Transport::Plain(crate::socket::tcp(*address, dial).await?), None),
     };
-    Ok(Member::new(Link::new(transport)?, who, room.clone()))
+    Ok(Member::new(Link::new(transport)?, who, room.clone(), account))
 }
 
-/// Connects, opens and joins. The join names no peer, so that the server knows that it may share frames.
-async fn enter(endpoint: &Endpoint, dial: Dial, room: &str, client: &str) -> Result<Transport> {
+/// Connects, opens and joins; with the session's token. The join names no peer, so that the server knows that it may share frames.
+async fn enter(endpoint: &Endpoint, dial: Dial, room: &str, client: &str) -> Result<(Transport, String)> {
     let mut socket = Socket::dial(endpoint, dial, client).await?;
     let room = RoomId::from(room);
     let command = Command::Join { room, members: vec![client.to_owned()], signature: None };
     match socket.ask(command).await.with_context(|| format!("failed to join as {client}"))? {
-        Event::Added { .. } => Ok(socket.into_transport()),
+        Event::Added { .. } => {
+            let token = socket.token().to_owned();
+            Ok((socket.into_transport(), token))
+        }
         other => bail!("the server answered {other:?}"),
     }
 }

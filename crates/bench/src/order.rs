@@ -15,6 +15,8 @@ pub(crate) enum Order {
     Begin(Run),
     /// How the members read from now on.
     Read(Reading),
+    /// Members who have lost their connection come back to their session.
+    Return(Box<Endpoint>),
     /// Say how much has come so far.
     Status,
     /// Say what was found.
@@ -32,6 +34,7 @@ pub(crate) enum Word {
     },
     Begun,
     Reading,
+    Returning,
     /// All sampled members of this process have these messages: publisher, level, sequence.
     Seen(Vec<Key>),
     Status {
@@ -128,6 +131,8 @@ pub(crate) struct Findings {
     pub(crate) reads: u64,
     /// Members who lost their connection, by reason, since they joined.
     pub(crate) closed: BTreeMap<String, u32>,
+    /// Of those, how many have come back.
+    pub(crate) returned: u32,
     /// Of messages of the window: how many members have it, and µs until the last of them had.
     pub(crate) last: Vec<(Key, u32, u64)>,
 }
@@ -154,6 +159,7 @@ impl Findings {
         for (reason, count) in other.closed {
             *self.closed.entry(reason).or_default() += count;
         }
+        self.returned += other.returned;
         self.last.extend(other.last);
     }
 

@@ -1,5 +1,6 @@
 //! The loop of a load process: epoll over its members, with one buffer for all of them.
 
+mod account;
 mod member;
 
 use std::{
@@ -13,11 +14,13 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::{
     clock,
-    order::{Order, Reading, Word},
+    endpoint::Endpoint,
+    order::{Findings, Order, Reading, Word},
 };
 
 use member::{Desk, Left};
 
+pub(crate) use account::Account;
 pub(crate) use member::Member;
 
 const BUFFER: usize = 256 * 1024;
@@ -42,6 +45,10 @@ pub(crate) struct Receiver {
     /// Of each room.
     sampled: Vec<u32>,
     beats: usize,
+    /// Connections that were lost and have been made again, by why they were lost.
+    lost: BTreeMap<String, u32>,
+    /// Who comes back.
+    returning: Vec<usize>,
 }
 
 /// Wakes a receiver.
@@ -58,8 +65,16 @@ impl Receiver {
     pub(crate) fn new(members: Vec<Member>, sampled: Vec<u32>, reading: Reading) -> Result<(Self, Bell)> {
         let poll = Poll::new().context("failed to make an epoll")?;
         let bell = Bell(Waker::new(poll.registry(), ORDERS)?);
-        let mut receiver =
-            Self { poll, members, desk: Desk::new(BUFFER), reading: Reading::Never, sampled, beats: 0 };
+        let mut receiver = Self {
+            poll,
+            members,
+            desk: Desk::new(BUFFER),
+            reading: Reading::Never,
+            sampled,
+            beats: 0,
+            lost: BTreeMap::new(),
+            returning: Vec::new(),
+        };
         receiver.read_as(reading)?;
         Ok((receiver, bell))
     }
@@ -81,7 +96,10 @@ impl Receiver {
             let mut rung = false;
             for event in &events {
                 match self.members.get_mut(event.token().0) {
-                    Some(member) => member.read_all(&mut self.desk),
+                    Some(member) => {
+                        let ends = event.is_read_closed() || event.is_error();
+                        member.read_all(&mut self.desk, ends);
+                    }
                     None => rung = true,
                 }
             }
@@ -119,19 +137,37 @@ impl Receiver {
                 self.read_as(reading)?;
                 Word::Reading
             }
+            Order::Return(endpoint) => {
+                self.call_back(&endpoint)?;
+                Word::Returning
+            }
             Order::Status => Word::Status {
                 received: self.desk.tally.as_ref().map_or(0, |tally| tally.received()),
                 closed: self.members.iter().filter(|member| member.ended.is_some()).count() as u32,
             },
             Order::Finish => {
                 let tally = self.desk.tally.as_ref().context("nothing was begun")?;
-                Word::Found(Box::new(tally.finish(self.closed())))
+                let returned = self.returning.iter().filter(|&&number| self.members[number].is_in()).count();
+                Word::Found(Box::new(Findings { returned: returned as u32, ..tally.finish(self.closed()) }))
             }
         })
     }
 
+    /// Who has lost the connection makes a new one.
+    fn call_back(&mut self, endpoint: &Endpoint) -> Result<()> {
+        for (number, member) in self.members.iter_mut().enumerate() {
+            let Some(why) = member.ended.clone() else { continue };
+            if member.come_back(endpoint)? {
+                *self.lost.entry(why).or_default() += 1;
+                self.returning.push(number);
+                self.poll.registry().register(&mut member.link.stream, Token(number), Interest::READABLE)?;
+            }
+        }
+        Ok(())
+    }
+
     fn closed(&self) -> BTreeMap<String, u32> {
-        let mut closed = BTreeMap::new();
+        let mut closed = self.lost.clone();
         for reason in self.members.iter().filter_map(|member| member.ended.clone()) {
             *closed.entry(reason).or_default() += 1;
         }
@@ -146,7 +182,7 @@ impl Receiver {
             if now {
                 self.poll.registry().register(stream, Token(number), Interest::READABLE)?;
                 // What came before is no news for epoll.
-                member.read_all(&mut self.desk);
+                member.read_all(&mut self.desk, true);
             } else {
                 self.poll.registry().deregister(stream)?;
             }

@@ -131,12 +131,16 @@ fn slow_members(report: &mut Report, with: &Measured, found: &Findings, slow: u3
     }
     let again = found.repeated.iter().sum::<u64>();
     report.faults("slow_repeated", "came to them again, or out of order", again);
-    let closed = found.closed.values().map(|&count| u64::from(count)).sum();
+    let closed: u64 = found.closed.values().map(|&count| u64::from(count)).sum();
     report.count("slow_closed", "lost their connection", closed);
+    if closed > 0 {
+        report.count("slow_returned", "came back", found.returned.into());
+    }
     for (reason, count) in &found.closed {
         report.warn(format!("{count} slow members lost their connection: {reason}"));
     }
-    if found.repeated[0] > 0 {
+    // Who comes back may get again what it had not confirmed.
+    if found.repeated[0] > 0 && closed == 0 {
         report
             .warn(format!("{} HIGH messages came to slow members again or out of order", found.repeated[0]));
     }

@@ -28,7 +28,10 @@ const READ_BUFFER: usize = 4096;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bit 7 of the capabilities: `peerId` may be left out, so that the server can share frames.
-const CONFIG: i64 = 0x80;
+pub(crate) const CONFIG: i64 = 0x80;
+
+/// Binary frames.
+pub(crate) const SUBPROTOCOL: &str = "lc.protobuf2.3";
 
 /// How a connection is made.
 #[derive(Debug, Clone, Copy, Default)]
@@ -72,7 +75,7 @@ impl Socket {
 
     async fn attempt(endpoint: &Endpoint, dial: Dial, client: &str, open: Open) -> Result<Self> {
         let stream = connect(endpoint, dial).await?;
-        let request = ClientRequestBuilder::new(endpoint.uri()?).with_sub_protocol("lc.protobuf2.3");
+        let request = ClientRequestBuilder::new(endpoint.uri()?).with_sub_protocol(SUBPROTOCOL);
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER).write_buffer_size(READ_BUFFER);
         let (stream, _) = client_async_with_config(request, stream, Some(config)).await?;
         let mut socket = Self { stream, serial: 0, token: String::new() };
@@ -141,6 +144,11 @@ impl Socket {
     /// server has nothing to say.
     pub(crate) fn into_transport(self) -> Transport {
         self.stream.into_inner()
+    }
+
+    /// Of the session, to come back with.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// Ends the connection at once, without a word, as a network does that is gone. Returns the session's token.

@@ -112,12 +112,16 @@ impl Stage {
         Ok(())
     }
 
-    /// What the slow members have, after they have read everything if they are to `recover`.
+    /// What the slow members have, after they have read everything and come back if they are to `recover`.
     pub(crate) async fn finish_slow(&mut self, recover: bool) -> Result<Findings> {
         let slow = self.slow.as_mut().context("nobody is slow")?;
         if recover {
             slow.read(Reading::All).await?;
             drain(slow, u64::MAX).await?;
+            if let Host::Server(endpoint) = &self.host {
+                slow.call_back(endpoint).await?;
+                drain(slow, u64::MAX).await?;
+            }
         }
         slow.finish().await
     }

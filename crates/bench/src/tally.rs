@@ -195,6 +195,7 @@ impl Tally {
             wrong: found.wrong,
             reads: found.reads,
             closed,
+            returned: 0,
             last,
         }
     }

@@ -135,7 +135,7 @@ pub struct SlowOptions {
     /// They do read, but only this share of what comes
     #[arg(long, value_parser = super::share)]
     pub drain_share: Option<f64>,
-    /// In the end they read everything that is left for them
+    /// In the end they read everything that is left for them, and come back if they lost their connection
     #[arg(long)]
     pub recover: bool,
     /// How long the others are measured without them

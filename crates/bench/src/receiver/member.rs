@@ -2,10 +2,13 @@
 
 use std::io::{self, ErrorKind};
 
+use anyhow::Result;
 use grandstand_protocol::{Body, Downlink, Event, Format};
 
+use super::account::Account;
 use crate::{
     clock,
+    endpoint::Endpoint,
     frame::{self, Frame},
     link::Link,
     marker::Finder,
@@ -21,12 +24,27 @@ pub(crate) struct Member {
     pub(crate) who: Who,
     /// The room's id; empty at the floor.
     pub(crate) room: String,
+    /// To come back with; none at the floor.
+    account: Option<Account>,
+    stage: Stage,
     /// The beginning of a frame whose end has not come.
     cut: Vec<u8>,
     /// Why it ended.
     pub(crate) ended: Option<String>,
     /// What it may read by now, where reading is slow.
     pub(crate) allowance: u64,
+}
+
+/// How far a connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stage {
+    /// It is back; what it says next once the handshake is answered.
+    Handshake {
+        open: Vec<u8>,
+    },
+    /// It waits for the answer to its open.
+    Opening,
+    Open,
 }
 
 /// What all members of a process share: they are read one after the other.
@@ -42,6 +60,8 @@ pub(crate) struct Desk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Left {
     Nothing,
+    /// Nothing that has been heard of; the end may be there.
+    Unknown,
     Something,
 }
 
@@ -57,13 +77,36 @@ impl Desk {
 }
 
 impl Member {
-    pub(crate) fn new(link: Link, who: Who, room: String) -> Self {
-        Self { link, who, room, cut: Vec::new(), ended: None, allowance: 0 }
+    pub(crate) fn new(link: Link, who: Who, room: String, account: Option<Account>) -> Self {
+        let (stage, cut) = (Stage::Open, Vec::new());
+        Self { link, who, room, account, stage, cut, ended: None, allowance: 0 }
     }
 
-    /// Reads until nothing is there.
-    pub(crate) fn read_all(&mut self, desk: &mut Desk) {
-        while self.read(desk, usize::MAX) == Left::Something {}
+    /// Connects again and asks for its session. Whether it had anything to come back to.
+    pub(crate) fn come_back(&mut self, endpoint: &Endpoint) -> Result<bool> {
+        let Some(account) = &self.account else { return Ok(false) };
+        self.link = account.connect(endpoint)?;
+        self.stage = Stage::Handshake { open: account.open(endpoint) };
+        self.cut = Vec::new();
+        self.ended = None;
+        Ok(true)
+    }
+
+    /// Whether its session is open.
+    pub(crate) fn is_in(&self) -> bool {
+        self.ended.is_none() && self.stage == Stage::Open
+    }
+
+    /// Reads until nothing is there. A read that does not fill its buffer saves asking once more, but it hides an end
+    /// that came with the last bytes: epoll tells of both at once.
+    pub(crate) fn read_all(&mut self, desk: &mut Desk, ends: bool) {
+        loop {
+            match self.read(desk, usize::MAX) {
+                Left::Nothing => break,
+                Left::Unknown if !ends => break,
+                Left::Unknown | Left::Something => {}
+            }
+        }
     }
 
     /// Reads once, so many bytes at most.
@@ -83,9 +126,8 @@ impl Member {
             Ok(count) => {
                 self.take(desk, kept + count);
                 self.allowance = self.allowance.saturating_sub(count as u64);
-                if count == room || !self.link.short_read_is_last() {
-                    return Left::Something;
-                }
+                let more = count == room || !self.link.short_read_is_last();
+                return if more { Left::Something } else { Left::Unknown };
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
             Err(error) if error.kind() == ErrorKind::Interrupted => return Left::Something,
@@ -99,8 +141,8 @@ impl Member {
         let now = clock::now();
         // Other parts of the desk change meanwhile.
         let buffer = std::mem::take(&mut desk.buffer);
-        let (mut at, mut messages, mut bytes) = (0, 0, 0);
-        loop {
+        let (mut at, mut messages, mut bytes) = (self.head(&buffer[..length]), 0, 0);
+        while !matches!(self.stage, Stage::Handshake { .. }) {
             match frame::first(&buffer[at..length]) {
                 Ok(Some((frame, size))) => {
                     at += size;
@@ -128,9 +170,35 @@ impl Member {
         }
     }
 
+    /// The length of the answer to a handshake, once it is there; then the session is asked for.
+    fn head(&mut self, bytes: &[u8]) -> usize {
+        let Stage::Handshake { open } = &mut self.stage else { return 0 };
+        let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return 0 };
+        let open = std::mem::take(open);
+        self.stage = Stage::Opening;
+        if bytes.starts_with(b"HTTP/1.1 101 ") {
+            self.send(&open);
+        } else {
+            self.end("the handshake was refused");
+        }
+        end + 4
+    }
+
+    /// The answer to an open that came back.
+    fn opened(&mut self, payload: &[u8]) {
+        match Downlink::decode(Format::Binary, payload).map(|said| said.event) {
+            Ok(Event::Opened { .. }) => self.stage = Stage::Open,
+            Ok(Event::Failed { fault } | Event::Closed { fault: Some(fault) }) => {
+                self.end(&format!("refused: {} {}", fault.code, fault.reason));
+            }
+            _ => {}
+        }
+    }
+
     /// Whether it was a message of the run.
     fn frame(&mut self, desk: &mut Desk, frame: Frame<'_>, now: u64) -> bool {
         match frame.opcode {
+            frame::BINARY if self.stage == Stage::Opening => self.opened(frame.payload),
             frame::BINARY => {
                 let Some(tally) = &mut desk.tally else { return false };
                 let Some(marker) = desk.finder.find(frame.payload) else { return false };

@@ -5,7 +5,7 @@ mod liar;
 mod tool;
 
 use liar::{Liar, Lies};
-use tool::{Server, faults, number, run, serve};
+use tool::{Server, faults, number, run, serve, serve_with};
 
 #[tokio::test]
 async fn every_member_gets_every_message_whatever_the_shape() {
@@ -76,6 +76,24 @@ async fn who_does_not_read_loses_low_first_and_high_never() {
         assert!(number(&report, "slow_low_share") < 0.9, "they were not slow at all: {how}: {report}");
         assert!(number(&report, "slow_low_share") < number(&report, "slow_normal_share"), "{how}: {report}");
         assert_eq!(number(&report, "slow_closed"), 0.0, "{report}");
+    }
+}
+
+/// Too far behind for what the server keeps: it closes, they come back, and get what they missed.
+#[tokio::test]
+async fn who_is_closed_for_being_behind_comes_back_and_misses_nothing_high() {
+    for how in ["", "--tls"] {
+        let report = serve_with(
+            ("GRANDSTAND_LIMITS__HIGH_BACKLOG", "64KiB"),
+            &format!(
+                "slow --members 6 --rate 400 --levels 1:1:1 --size 1000 --warm-up 0s --duration 2s \
+                 --without 500ms --recover {how}"
+            ),
+        )
+        .await;
+        assert!(number(&report, "slow_closed") > 0.0, "{how}: nobody was behind: {report}");
+        assert_eq!(number(&report, "slow_returned"), number(&report, "slow_closed"), "{how}: {report}");
+        assert_eq!(number(&report, "slow_high_share"), 1.0, "{how}: {report}");
     }
 }
 

@@ -31,9 +31,19 @@ pub(crate) async fn serve(line: &str) -> Value {
     run(&format!("{line} --serve {}", program().to_str().unwrap())).await
 }
 
+/// The same, with a setting of the server in the environment.
+pub(crate) async fn serve_with(setting: (&str, &str), line: &str) -> Value {
+    start(&format!("{line} --serve {}", program().to_str().unwrap()), Some(setting)).await
+}
+
 /// Runs the tool as a program, since it starts itself for its load processes.
 pub(crate) async fn run(line: &str) -> Value {
+    start(line, None).await
+}
+
+async fn start(line: &str, setting: Option<(&str, &str)>) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_grandstand-bench"))
+        .envs(setting)
         .args(line.split_whitespace())
         .arg("--json")
         .kill_on_drop(true)
