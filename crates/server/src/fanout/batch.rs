@@ -1,14 +1,14 @@
 //! Frames for one write: what is planned for the readers of a room, built once for all that read the same.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use grandstand_protocol::{ClientId, Format, Level};
+use grandstand_protocol::{ClientId, Level};
 use grandstand_room::{account::Outcome, ring::Cursor, thinning::Keep};
 
 use super::stage::{Count, Entry, LEVELS, Stage};
 use crate::{
     gateway::outbox::{Batch, WRITE_BYTES},
-    router::{Session, Style},
+    router::Style,
 };
 
 /// What one write from a position of the ring carries.
@@ -155,16 +155,16 @@ impl Built {
     pub(super) fn build(
         &mut self,
         plan: &Plan,
-        kind: Kind,
+        style: Style,
         addressee: Option<&ClientId>,
         exempt: &[(Level, u64)],
     ) {
         self.bytes.clear();
         self.ends.clear();
         self.numbered.clear();
-        for (at, (step, is_shown)) in plan.frames(kind.first_generation).enumerate() {
+        for (at, (step, is_shown)) in plan.frames(style.first_generation).enumerate() {
             if is_shown && !exempt.contains(&(step.level, step.position)) {
-                step.entry.broadcast.append_to(&mut self.bytes, kind.format, addressee);
+                step.entry.broadcast.append_to(&mut self.bytes, style.format, addressee);
                 if let Some(number) = step.entry.broadcast.confirmed_number() {
                     self.numbered.push((at, number));
                 }
@@ -178,44 +178,30 @@ impl Built {
     }
 }
 
-/// What decides how a frame looks, beside the client's id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kind {
-    format: Format,
-    first_generation: bool,
-}
-
-impl Kind {
-    pub(super) fn of(style: &Style) -> Self {
-        Self { format: style.format, first_generation: style.first_generation }
-    }
-}
-
-/// A plan, built once for each kind of readers that there are.
+/// A plan, built once for each style of readers that there is.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
-    built: Vec<(Option<Kind>, Built)>,
+    built: Vec<(Option<Style>, Built)>,
 }
 
 impl Shared {
     /// The plan has changed.
     pub(super) fn clear(&mut self) {
-        for (kind, _) in &mut self.built {
-            *kind = None;
+        for (style, _) in &mut self.built {
+            *style = None;
         }
     }
 
-    pub(super) fn batch(&mut self, plan: &Plan, session: &Arc<Session>) -> Batch<'_> {
-        let kind = Kind::of(&session.style);
-        let at = self.built.iter().position(|(known, _)| *known == Some(kind));
+    pub(super) fn batch(&mut self, plan: &Plan, style: Style) -> Batch<'_> {
+        let at = self.built.iter().position(|(known, _)| *known == Some(style));
         let at = at.unwrap_or_else(|| {
             let free = self.built.iter().position(|(known, _)| known.is_none());
             let at = free.unwrap_or_else(|| {
                 self.built.push((None, Built::default()));
                 self.built.len() - 1
             });
-            self.built[at].0 = Some(kind);
-            self.built[at].1.build(plan, kind, None, &[]);
+            self.built[at].0 = Some(style);
+            self.built[at].1.build(plan, style, None, &[]);
             at
         });
         self.built[at].1.batch()

@@ -1,7 +1,10 @@
 //! A block of a room's members: who is where in the ring, and how they get on from there.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,15 +16,15 @@ use grandstand_room::{
 };
 
 use super::{
-    batch::{Built, Kind, Plan, Shared},
+    batch::{Built, Plan, Shared},
     stage::Count,
 };
 use crate::{
     gateway::{
         close::Close,
-        outbox::{Batch, Reader, Signal, Taken},
+        outbox::{Batch, Outbox, Reader, Signal, Taken},
     },
-    router::{Hub, Session},
+    router::{Hub, Session, Style},
 };
 
 /// Members of a block. A visit of all of them takes about half a millisecond, in which nobody else gets at them.
@@ -33,6 +36,8 @@ pub(crate) const SEATS: usize = 64;
 pub(crate) struct Block {
     /// Tells shed classes apart.
     class: u64,
+    /// Something has entered the ring since the last visit that is not for one of its members.
+    exempting: AtomicBool,
     seats: Mutex<Seats>,
 }
 
@@ -46,6 +51,9 @@ pub(crate) struct Seats {
 #[derive(Debug)]
 struct Member {
     session: Arc<Session>,
+    /// The session's, here once more: what a write touches costs it time.
+    outbox: Arc<Outbox>,
+    style: Style,
     epoch: u64,
     /// Where it is if it is not where the block is: its socket did not take everything, or it came later.
     own: Option<Box<Cursor>>,
@@ -90,7 +98,8 @@ pub(super) struct Stats {
 
 impl Block {
     pub(crate) fn new(class: u64, cursor: Cursor) -> Self {
-        Self { class, seats: Mutex::new(Seats { cursor, members: Vec::new() }) }
+        let seats = Seats { cursor, members: Vec::new() };
+        Self { class, exempting: AtomicBool::new(false), seats: Mutex::new(seats) }
     }
 
     /// Takes a member in that gets what comes after `head`. False when a flusher is here: try another block.
@@ -103,6 +112,11 @@ impl Block {
     /// The same for a block that nobody else knows yet.
     pub(crate) fn enter(&self, hub: &Hub, session: &Arc<Session>, epoch: u64, head: Cursor) {
         self.lock().enter(hub, session, epoch, head);
+    }
+
+    /// A position has entered the ring that is not for one of the members.
+    pub(crate) fn has_exempt(&self) {
+        self.exempting.store(true, Ordering::Release);
     }
 
     /// A member comes again, by a later claim.
@@ -153,8 +167,10 @@ impl Block {
             (shed, reached)
         };
         // After the plan was made: whatever is in it and not for its sender is known by now.
-        for member in members.iter_mut().filter(|member| member.session.has_exempt()) {
-            member.go_alone(hub, start);
+        if self.exempting.swap(false, Ordering::Acquire) {
+            for member in members.iter_mut().filter(|member| member.session.has_exempt()) {
+                member.go_alone(hub, start);
+            }
         }
         let in_step =
             i64::try_from(members.iter().filter(|member| member.own.is_none()).count()).unwrap_or(0);
@@ -224,7 +240,8 @@ impl Seats {
         if self.members.is_empty() {
             self.cursor = head;
         }
-        let mut member = Member { session: Arc::clone(session), epoch, own: None };
+        let (outbox, style) = (Arc::clone(&session.outbox), session.style);
+        let mut member = Member { session: Arc::clone(session), outbox, style, epoch, own: None };
         if self.cursor != head {
             member.go_alone(hub, head);
         }
@@ -245,12 +262,11 @@ pub(crate) fn catch_up(session: &Arc<Session>) -> Progress {
 impl Member {
     /// Writes the block's plan.
     fn write(&self, work: &mut Work, now: Duration) -> Taken {
-        let addressee = self.session.addressee();
-        let batch = if addressee.is_some() {
-            work.own.build(&work.plan, Kind::of(&self.session.style), addressee, &[]);
-            work.own.batch()
+        let batch = if self.outbox.omits_peer() {
+            work.shared.batch(&work.plan, self.style)
         } else {
-            work.shared.batch(&work.plan, &self.session)
+            work.own.build(&work.plan, self.style, self.session.addressee(), &[]);
+            work.own.batch()
         };
         self.hand_over(batch, now, &mut work.stats)
     }
@@ -262,7 +278,7 @@ impl Member {
         stats.writes += 1;
         stats.bytes += batch.bytes.len() as u64;
         let reader = Reader { session: &self.session, epoch: self.epoch };
-        self.session.outbox.write(batch, reader, now)
+        self.outbox.write(batch, reader, now)
     }
 
     /// From now on it is where it is, and not where its block is.
@@ -275,7 +291,8 @@ impl Member {
 
     /// It goes on with its block if it is where that is.
     fn fall_in(&mut self, hub: &Hub, cursor: Cursor) {
-        if self.own.as_deref() == Some(&cursor) {
+        // Who has something ahead that is not for it has to read for itself.
+        if self.own.as_deref() == Some(&cursor) && !self.session.has_exempt() {
             self.own = None;
             hub.one_less_alone();
         }
@@ -284,7 +301,7 @@ impl Member {
     /// Drops what is too far behind, writes what the socket takes.
     fn catch_up(&mut self, hub: &Hub, class: u64, keep: Keep, work: &mut Work, now: Duration) -> Progress {
         let Some(own) = &mut self.own else { return Progress::Done };
-        let is_clear = self.session.outbox.is_clear();
+        let is_clear = self.outbox.is_clear();
         let (shed, head, exempt) = {
             let stage = hub.stage();
             let shed = stage.ring.shed(own, now);
@@ -297,15 +314,14 @@ impl Member {
         count_dropped(&shed, 1, &exempt, &mut work.counts);
         if shed.high_lost {
             // Nothing more: what would be confirmed behind a hole would hide it.
-            self.session.outbox.signal(Signal::Close(Close::COME_BACK));
+            self.outbox.signal(Signal::Close(Close::COME_BACK));
             return Progress::Done;
         }
         if !is_clear {
-            self.session.outbox.fetch_later(&self.session);
+            self.outbox.fetch_later(&self.session);
             return Progress::Done;
         }
-        let kind = Kind::of(&self.session.style);
-        work.own.build(&work.own_plan, kind, self.session.addressee(), &exempt);
+        work.own.build(&work.own_plan, self.style, self.session.addressee(), &exempt);
         let taken = self.hand_over(work.own.batch(), now, &mut work.stats);
         let steps = if let Taken::Frames(steps) = taken { steps } else { work.own_plan.len() };
         work.own_plan.count(steps, 1, &mut work.counts);

@@ -11,7 +11,7 @@ use grandstand_protocol::{AppId, Level};
 use grandstand_room::{
     account::{Totals, Withheld},
     budget::{DeliveryBudget, RoomCap},
-    pace::next_pass,
+    pace::{first_pass, next_pass},
     ring::Bounds,
     thinning::{Keep, Thinning},
 };
@@ -20,7 +20,7 @@ use rand::Rng;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-use super::{Broadcast, block::Stats, stage::Stage};
+use super::{Broadcast, block::Stats, flush::Round, stage::Stage};
 use crate::{apps::AppsHandle, config::Config};
 
 /// One per node.
@@ -168,12 +168,22 @@ impl Engine {
         self.figures.bytes.increment(bytes);
     }
 
-    /// After a round that began then: until the next one may begin.
-    pub(super) async fn wait_for_company(&self, began: Duration) {
+    /// Between two rounds of a flusher.
+    pub(super) async fn wait_for_company(&self, last: Round) {
+        self.wait_until(next_pass(last.began, last.took(), self.pace)).await;
+    }
+
+    /// Before the first round of a flusher.
+    pub(super) async fn wait_for_first_company(&self, last: Option<Round>) {
+        if let Some(last) = last {
+            self.wait_until(first_pass(self.now(), last.ended, last.took(), self.pace)).await;
+        }
+    }
+
+    async fn wait_until(&self, time: Duration) {
         let now = self.now();
-        let next = next_pass(began, now.saturating_sub(began), self.pace);
-        if next > now {
-            sleep(next - now).await;
+        if time > now {
+            sleep(time - now).await;
             self.figures.gather.record(self.now().saturating_sub(now));
         }
     }

@@ -1,11 +1,24 @@
 //! A flusher: goes round the members of a busy room and writes what is pending; ends when nothing is.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::task::{coop::unconstrained, yield_now};
 
 use super::block::{Visit, Work};
 use crate::router::Hub;
+
+/// A round over the members of a room in which something was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Round {
+    pub(super) began: Duration,
+    pub(super) ended: Duration,
+}
+
+impl Round {
+    pub(super) fn took(self) -> Duration {
+        self.ended.saturating_sub(self.began)
+    }
+}
 
 /// Blocks that one flusher alone is quick enough for.
 const BLOCKS_OF_ONE: usize = 8;
@@ -27,6 +40,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
 async fn rounds(hub: &Arc<Hub>) {
     let engine = hub.engine();
     let mut work = Work::default();
+    engine.wait_for_first_company(hub.last_round()).await;
     loop {
         let (began, head) = (engine.now(), hub.stage().head());
         let mut is_idle = true;
@@ -45,7 +59,9 @@ async fn rounds(hub: &Arc<Hub>) {
                 return;
             }
         } else {
-            engine.wait_for_company(began).await;
+            let ended = engine.now();
+            hub.note_round(Round { began, ended });
+            engine.wait_for_company(Round { began, ended }).await;
         }
     }
 }

@@ -9,7 +9,7 @@ use grandstand_room::{
     ring::{Bounds, Cursor, Ring},
 };
 
-use super::Broadcast;
+use super::{Broadcast, Round};
 
 /// One per room on this node. Every event enters here once, whatever the number of members.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Stage {
     pub(super) cap: RoomCap,
     /// Tasks that go round the members now.
     pub(super) flushers: usize,
+    /// The last time that something was written to all.
+    pub(crate) last_round: Option<Round>,
 }
 
 /// An event in the ring.
@@ -57,6 +59,7 @@ impl Stage {
             told: Totals::default(),
             cap: RoomCap::default(),
             flushers: 0,
+            last_round: None,
         }
     }
 

@@ -4,7 +4,10 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -87,6 +90,7 @@ pub struct Outbox {
     pub(super) to_write: Notify,
     /// There is a signal, or room for replies again.
     pub(super) signalled: Notify,
+    omits_peer: AtomicBool,
 }
 
 /// Bytes of replies that may wait before the connection stops reading commands.
@@ -142,7 +146,17 @@ impl Outbox {
             closed: false,
             broken: false,
         };
-        Self { state: Mutex::new(state), to_write: Notify::new(), signalled: Notify::new() }
+        Self { state: Mutex::new(state), to_write: Notify::new(), signalled: Notify::new(), omits_peer: AtomicBool::new(false) }
+    }
+
+    /// Whether pushes may go without `peerId`: the socket has only ever opened one client id, which shows that it can.
+    pub fn omits_peer(&self) -> bool {
+        self.omits_peer.load(Ordering::Relaxed)
+    }
+
+    /// Told at each open, and by the client's own commands.
+    pub fn set_omits_peer(&self, omits: bool) {
+        self.omits_peer.store(omits, Ordering::Relaxed);
     }
 
     /// Writes frames of a room at once, if nothing waits. Never blocks. The first frame that the socket does not take

@@ -22,7 +22,7 @@ use grandstand_room::{
 use super::member::Session;
 use crate::{
     cluster::Except,
-    fanout::{self, Block, Broadcast, Engine, SEATS, Stage},
+    fanout::{self, Block, Broadcast, Engine, Round, SEATS, Stage},
 };
 
 pub use account::{MessageAccount, RoomAccount};
@@ -232,8 +232,9 @@ impl Hub {
         let Some((level, position)) = self.engine.admit(&self.app, &mut stage, broadcast, eligible) else {
             return;
         };
-        for session in exempt {
-            session.add_exempt(level, position);
+        for placed in exempt {
+            placed.session.add_exempt(level, position);
+            roster.blocks[placed.row].block.has_exempt();
         }
         if stage.take_flusher(fanout::flushers(roster.blocks.len(), self.engine.workers())) {
             self.engine.spawn(fanout::flush(Arc::clone(self)));
@@ -272,6 +273,15 @@ impl Hub {
         retired
     }
 
+    /// The last round of a flusher.
+    pub(crate) fn last_round(&self) -> Option<Round> {
+        self.stage().last_round
+    }
+
+    pub(crate) fn note_round(&self, round: Round) {
+        self.stage().last_round = Some(round);
+    }
+
     /// Forgets what everybody has.
     pub(crate) fn settle(&self) {
         if self.alone() == 0 {
@@ -307,15 +317,12 @@ impl Drop for Hub {
 
 impl Roster {
     /// Members that an event is not for.
-    fn left_out(&self, except: &Except) -> Vec<&Arc<Session>> {
+    fn left_out(&self, except: &Except) -> Vec<&Placed> {
         match except {
             Except::Nobody => Vec::new(),
-            Except::Session(sender) => {
-                self.members.get(sender).map(|placed| &placed.session).into_iter().collect()
-            }
+            Except::Session(sender) => self.members.get(sender).into_iter().collect(),
             Except::Client(sender) if self.clients.contains_key(sender) => {
-                let sessions = self.members.values().map(|placed| &placed.session);
-                sessions.filter(|session| session.identity.client == *sender).collect()
+                self.members.values().filter(|placed| placed.session.identity.client == *sender).collect()
             }
             Except::Client(_) => Vec::new(),
         }

@@ -16,29 +16,11 @@ use super::hub::Hub;
 use crate::{fanout::Block, gateway::outbox::Outbox, store::Claimed};
 
 /// How pushes are written for a socket.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     pub format: Format,
     /// Knows no patch and goaway pushes.
     pub first_generation: bool,
-    /// Whether pushes may go without `peerId`: the socket has only ever opened one client id, which shows that it can.
-    omits_peer: AtomicBool,
-}
-
-impl Style {
-    pub fn new(format: Format, first_generation: bool) -> Self {
-        Self { format, first_generation, omits_peer: AtomicBool::new(false) }
-    }
-
-    /// Whether pushes may go without `peerId`.
-    pub fn omits_peer(&self) -> bool {
-        self.omits_peer.load(Ordering::Relaxed)
-    }
-
-    /// Told at each open, and by the client's own commands.
-    pub fn set_omits_peer(&self, omits: bool) {
-        self.omits_peer.store(omits, Ordering::Relaxed);
-    }
 }
 
 /// What a client runs on, where that decides how it is told to go elsewhere.
@@ -68,7 +50,7 @@ pub struct Session {
     pub app: AppId,
     pub identity: Identity,
     pub outbox: Arc<Outbox>,
-    pub style: Arc<Style>,
+    pub style: Style,
     pub sdk: Sdk,
     /// When its open took another session over, if it did.
     replaced_at: Option<Instant>,
@@ -107,7 +89,7 @@ impl Session {
         app: AppId,
         identity: Identity,
         outbox: Arc<Outbox>,
-        style: Arc<Style>,
+        style: Style,
         sdk: Sdk,
         replaced_at: Option<Instant>,
         confirms_high: bool,
@@ -119,7 +101,7 @@ impl Session {
 
     /// Whose name pushes have to carry: none where the client does without.
     pub fn addressee(&self) -> Option<&ClientId> {
-        (!self.style.omits_peer()).then_some(&self.identity.client)
+        (!self.outbox.omits_peer()).then_some(&self.identity.client)
     }
 
     /// As an open on another socket sees it.

@@ -130,7 +130,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let _turn = node.router.app(&app.id).turn(&client).await;
     let remembered = replay::remembered(&node, app, &client).await.map_err(|cause| failed(&cause))?;
     note_client(socket, &client, open);
-    let (outbox, style, now) = (Arc::clone(&socket.outbox), Arc::clone(&socket.style), node.clock.now());
+    let (outbox, style, now) = (Arc::clone(&socket.outbox), socket.style, node.clock.now());
     let sdk = Sdk::from_user_agent(user_agent);
     let mut past = replay::Past::default();
     let opened = node.router.app(&app.id).open(&login, now, |arrival| {
@@ -266,7 +266,7 @@ fn note_client(socket: &mut Socket, client: &ClientId, open: &Open) {
         Some(_) => {}
     }
     socket.may_omit_peer = !socket.several_clients && open.may_omit_peer();
-    socket.style.set_omits_peer(socket.may_omit_peer && socket.style.omits_peer());
+    socket.outbox.set_omits_peer(socket.may_omit_peer && socket.outbox.omits_peer());
 }
 
 fn issue(node: &Node, session: &Session) -> Token {

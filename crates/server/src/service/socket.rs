@@ -32,7 +32,7 @@ pub struct Socket {
     /// Whether the only client may go without `peerId`, should it leave that out itself.
     pub(super) may_omit_peer: bool,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) style: Arc<Style>,
+    pub(super) style: Style,
     pub(super) origin: Option<String>,
     pub(super) seat: Seat,
 }
@@ -55,7 +55,7 @@ impl Socket {
         origin: Option<String>,
         seat: Seat,
     ) -> Self {
-        let style = Arc::new(Style::new(subprotocol.format, subprotocol.first_generation));
+        let Subprotocol { format, first_generation, .. } = subprotocol;
         Self {
             node,
             app: None,
@@ -64,7 +64,7 @@ impl Socket {
             several_clients: false,
             may_omit_peer: false,
             outbox,
-            style,
+            style: Style { format, first_generation },
             origin,
             seat,
         }
@@ -112,7 +112,7 @@ impl Socket {
     /// made, and loses them when the user has logged out and in as another; Java loses them when the process has
     /// two clients, though only one is back yet. Both put `peerId` into their own commands then.
     pub(super) fn client_omits_peer(&self) {
-        self.style.set_omits_peer(self.may_omit_peer);
+        self.outbox.set_omits_peer(self.may_omit_peer);
     }
 
     /// Old .NET keeps a handler for each unanswered ack; others want no answer.
