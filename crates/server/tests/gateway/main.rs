@@ -2,11 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test says where it failed")]
 
 mod account;
+mod actor;
 mod addressing;
 mod bounds;
 mod closing;
 mod first_generation;
 mod guest;
+mod ledger;
 mod levels;
 mod opening;
 mod overload;
