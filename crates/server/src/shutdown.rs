@@ -78,7 +78,6 @@ async fn say_farewell(port: &Port, node: &Node, farewell: &mut Farewell, end: In
         }
         sleep(TICK).await;
     }
-    if stopped.is_none() {
-        port.stop();
-    }
+    farewell.go_on(node, Duration::MAX);
+    port.stop();
 }

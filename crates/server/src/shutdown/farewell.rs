@@ -66,7 +66,7 @@ impl Farewell {
     }
 }
 
-/// Evenly over the window: telling takes three quarters of it, and each socket is closed the same time after it was
+/// Evenly over the window: telling takes four fifths of it, and each socket is closed the same time after it was
 /// told.
 #[derive(Debug)]
 struct Times {
@@ -81,8 +81,8 @@ struct Times {
 
 impl Times {
     fn new(sockets: usize, javascript: usize, window: Duration) -> Self {
-        let telling = window * 3 / 4;
-        let pause = if javascript == 0 { Duration::ZERO } else { ROUTER_LAST.min(window / 8) };
+        let telling = window * 4 / 5;
+        let pause = if javascript == 0 { Duration::ZERO } else { ROUTER_LAST.min(window / 10) };
         let grace = window.saturating_sub(telling + pause);
         Self { sockets, javascript, telling, pause, grace }
     }
@@ -127,7 +127,7 @@ mod tests {
                     tenths[(happens(&times, at).as_millis() / 1000) as usize] += 1;
                 }
                 assert!(
-                    tenths.iter().all(|n| *n <= sockets * 15 / 100 + 1),
+                    tenths.iter().all(|n| *n <= sockets * 13 / 100 + 1),
                     "{sockets} {javascript} {tenths:?}"
                 );
             }

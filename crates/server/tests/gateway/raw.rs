@@ -38,7 +38,7 @@ impl Raw {
         Self::upgrade(socket.connect(address).await.unwrap(), subprotocol).await
     }
 
-    async fn upgrade(mut stream: TcpStream, subprotocol: &str) -> Self {
+    pub(crate) async fn upgrade(mut stream: TcpStream, subprotocol: &str) -> Self {
         let request = format!(
             "GET / HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\
