@@ -1,7 +1,12 @@
 //! Which cores the server and the load run on.
 
+use std::sync::OnceLock;
+
 use anyhow::{Context, Result, ensure};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// Those that this process had before it chose among them.
+static ALL: OnceLock<CpuSet> = OnceLock::new();
 
 /// How many cores this process may use.
 pub(crate) fn cores() -> Result<u32> {
@@ -17,7 +22,13 @@ pub(crate) struct Split {
 
 impl Split {
     pub(crate) fn new() -> Result<Self> {
-        let all = sched_getaffinity(None).context("failed to read the cores of this process")?;
+        let all = match ALL.get() {
+            Some(all) => all,
+            None => {
+                let all = sched_getaffinity(None).context("failed to read the cores of this process")?;
+                ALL.get_or_init(|| all)
+            }
+        };
         let mut cores = (0..CpuSet::MAX_CPU).filter(|&core| all.is_set(core));
         let (mut server, mut load) = (CpuSet::new(), CpuSet::new());
         server.set(cores.next().context("no core")?);
@@ -33,5 +44,24 @@ impl Split {
         let started = start.await;
         sched_setaffinity(None, &self.load).context("failed to choose the cores of the load")?;
         started
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Affinity belongs to the thread, which the test has to itself.
+    #[tokio::test]
+    async fn what_is_started_stays_on_one_core_each_time() {
+        if cores().unwrap() < 2 {
+            assert!(Split::new().is_err());
+            return;
+        }
+        let all = cores().unwrap();
+        for _ in 0..2 {
+            let during = Split::new().unwrap().apart(async { cores() }).await.unwrap();
+            assert_eq!((during, cores().unwrap()), (1, all - 1));
+        }
     }
 }
