@@ -112,3 +112,88 @@ impl Still<'_> {
         pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use grandstand_protocol::{AppId, ClientId, Event, Format, Push, RoomId};
+    use grandstand_room::{
+        account::FATE_AGE,
+        clock::Millis,
+        session::{Identity, SessionId},
+    };
+    use tokio::time::{Instant, advance};
+    use tokio_util::task::TaskTracker;
+
+    use super::*;
+    use crate::{
+        apps::{Apps, AppsHandle},
+        cluster::{Except, RoomNews},
+        config::Config,
+        fanout::{Broadcast, Engine},
+        gateway::{outbox::Outbox, transport::Transport},
+        router::{Router, Sdk, Session, Style},
+        store::Claimed,
+    };
+
+    const APP: &str = "app";
+    const ROOM: &str = "room";
+
+    fn router() -> Router {
+        let config = Config::from_toml("").unwrap();
+        let apps = AppsHandle::new(Apps::default());
+        Router::new(Arc::new(Engine::new(&config, apps, TaskTracker::new(), Instant::now())))
+    }
+
+    fn session() -> (Arc<Session>, tokio::io::DuplexStream) {
+        let (peer, ours) = tokio::io::duplex(1 << 20);
+        let client = ClientId::new("ann").unwrap();
+        let identity = Identity { session: SessionId(1), client, tag: None, device: Default::default() };
+        let outbox = Arc::new(Outbox::new(Transport::from(ours)));
+        let style = Style { format: Format::Binary, first_generation: false };
+        (Arc::new(Session::new(APP.into(), identity, outbox, style, Sdk::Other, None, true)), peer)
+    }
+
+    fn message(id: &str) -> Arc<Broadcast> {
+        let event = Event::Message(Box::new(Push {
+            room: ROOM.into(),
+            message: id.into(),
+            timestamp: 1,
+            from: "bob".to_owned(),
+            body: grandstand_protocol::Body::Text("hello".to_owned()),
+            transient: true,
+            mentions: Default::default(),
+            patched_at: None,
+        }));
+        let (app, room) = (AppId::from(APP), RoomId::from(ROOM));
+        let news = RoomNews { app, room, event, level: Level::High, number: None, except: Except::Nobody };
+        Arc::new(Broadcast::new(news, Millis(1)))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_stays_as_long_as_its_messages_can_be_asked_for_and_no_longer() {
+        let router = router();
+        let (app, room, id) = (router.app(&APP.into()), RoomId::from(ROOM), MessageId::from("one"));
+        let (session, _peer) = session();
+        let hub = app.hub(&room);
+        let claimed = Claimed { epoch: 1, head: 0, former: Vec::new(), updated_at: Millis(1) };
+        session.enter(&hub, &claimed, 0);
+        hub.deliver(&message("one"));
+        while hub.message_account(&id).unwrap().pending > 0 {
+            tokio::task::yield_now().await;
+        }
+        let gone = Arc::downgrade(&hub);
+        drop(hub);
+        app.leave(&session, &room);
+
+        advance(FATE_AGE).await;
+        app.forget_empty_rooms();
+        let hub = app.existing_hub(&room).expect("it is remembered for ten minutes");
+        assert_eq!(hub.message_account(&id).unwrap().fate.outcomes.written, 1);
+        drop(hub);
+        advance(Duration::from_millis(1)).await;
+        app.forget_empty_rooms();
+        assert!(app.existing_hub(&room).is_none() && gone.upgrade().is_none(), "nothing is left of it");
+        let deliveries = router.engine().deliveries();
+        assert_eq!(deliveries.level(Level::High).outcomes.written, 1, "but in the figures of the node");
+    }
+}
