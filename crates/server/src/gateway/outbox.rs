@@ -146,7 +146,12 @@ impl Outbox {
             closed: false,
             broken: false,
         };
-        Self { state: Mutex::new(state), to_write: Notify::new(), signalled: Notify::new(), omits_peer: AtomicBool::new(false) }
+        Self {
+            state: Mutex::new(state),
+            to_write: Notify::new(),
+            signalled: Notify::new(),
+            omits_peer: AtomicBool::new(false),
+        }
     }
 
     /// Whether pushes may go without `peerId`: the socket has only ever opened one client id, which shows that it can.

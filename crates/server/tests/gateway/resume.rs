@@ -27,7 +27,13 @@ async fn host_and_guest(
 
 #[tokio::test]
 async fn within_30_minutes_a_dropped_client_is_back_and_gets_high_of_the_gap() {
-    for (away, is_back) in [(29 * MINUTE + 50 * SECOND, true), (30 * MINUTE + 10 * SECOND, false)] {
+    let table = [
+        (SECOND, true),
+        (MINUTE, true),
+        (29 * MINUTE + 50 * SECOND, true),
+        (30 * MINUTE + 10 * SECOND, false),
+    ];
+    for (away, is_back) in table {
         let server = Server::start("").await;
         let (mut host, guest, token, room) = host_and_guest(&server).await;
         drop(guest);
@@ -145,6 +151,51 @@ async fn recalled_messages_of_the_gap_are_skipped_and_edited_ones_come_edited() 
     host.say(&room, Level::High, "last").await;
     let mut guest = Guest::reopen(server.address, "guest", &token).await;
     assert_eq!(guest.hear_until("last").await, ["right", "last"]);
+}
+
+/// Those who return together share what was read; what is changed in between is read again.
+#[tokio::test]
+async fn what_is_recalled_or_edited_between_two_returns_comes_as_it_is_then() {
+    use grandstand_protocol::{Body, Mentions, PatchRequest};
+    let server = Server::start("").await;
+    let (mut host, first, token, room) = host_and_guest(&server).await;
+    let (mut second, second_token) = Guest::log_in(server.address, "second").await;
+    second.join(&room).await;
+    drop((first, second));
+    server.until_dropped("guest").await;
+    server.until_dropped("second").await;
+    let mut sent = Vec::new();
+    for text in ["recalled", "wrong", "last"] {
+        let answer = host.ask(Command::Send(Box::new(message(&room, Level::High, text)))).await;
+        let Event::Accepted { message, timestamp } = answer else { panic!("accepted, not {answer:?}") };
+        sent.push((message, timestamp));
+    }
+    let mut first = Guest::reopen(server.address, "guest", &token).await;
+    assert_eq!(first.hear_until("last").await, ["recalled", "wrong", "last"]);
+
+    for (at, body) in [(0, None), (1, Some(Body::Text("right".to_owned())))] {
+        let (message, timestamp) = sent[at].clone();
+        let (room, recall, mentions) = (room.clone(), body.is_none(), Mentions::default());
+        let patch = PatchRequest { room, message, timestamp, recall, body, mentions };
+        let answer = host.ask(Command::Modify { patches: vec![patch] }).await;
+        assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
+    }
+    host.say(&room, Level::High, "later").await;
+    let mut second = Guest::reopen(server.address, "second", &second_token).await;
+    assert_eq!(second.hear_until("later").await, ["right", "last", "later"]);
+}
+
+#[tokio::test]
+async fn the_newest_of_a_long_gap_come() {
+    let server = Server::start("[limits]\nreplay = 3").await;
+    let (mut host, guest, token, room) = host_and_guest(&server).await;
+    drop(guest);
+    server.until_dropped("guest").await;
+    for n in 0..8 {
+        host.say(&room, Level::High, &n.to_string()).await;
+    }
+    let mut guest = Guest::reopen(server.address, "guest", &token).await;
+    assert_eq!(guest.hear_until("7").await, ["5", "6", "7"]);
 }
 
 #[tokio::test]
