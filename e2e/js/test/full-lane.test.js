@@ -12,7 +12,7 @@ import { logIn, logOutAll } from '../sdk/client.js';
 import { V3, V4, V4_TEXT, V5 } from '../sdk/versions.js';
 import { startServer } from '../server/grandstand.js';
 import { startRelay, stopRelays } from '../server/relay.js';
-import { withDeadline } from '../support/wait.js';
+import { unique, withDeadline } from '../support/wait.js';
 import { CSharp } from '../wire/csharp.js';
 import { DotNet } from '../wire/dotnet.js';
 import { JavaScript2 } from '../wire/js2.js';
@@ -27,11 +27,16 @@ const FILLING = 'x'.repeat(4000);
 let server;
 let relay;
 let host;
+let awake;
 let room;
+const disturbed = [];
 before(async () => {
   server = await startServer({ config: { limits: { high_backlog: '64KiB' } } });
   host = await logIn(V5, server);
   room = await host.createRoom();
+  awake = await logIn(V4, server);
+  await awake.join(room.id);
+  for (const user of [host, awake]) user.realtime.on('disconnect', () => disturbed.push(user.id));
 });
 afterEach(async () => {
   cutAll();
@@ -47,11 +52,13 @@ async function overflow() {
   const texts = [];
   relay.hold();
   do {
-    const wave = Array.from({ length: 10 }, (_, n) => `gift ${texts.length + n} ${FILLING}`);
+    const wave = Array.from({ length: 10 }, () => `${unique('gift')} ${FILLING}`);
     texts.push(...wave);
     await Promise.all(wave.map((text) => host.high(room, text)));
-  } while (await room.count() > 1);
+    await awake.hears(wave.at(-1));
+  } while (await room.count() > 2);
   assert.ok(relay.heldBytes > 0);
+  assert.deepEqual(disturbed, [], 'only who does not read is sent away');
   return texts;
 }
 

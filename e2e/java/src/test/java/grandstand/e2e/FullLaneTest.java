@@ -22,7 +22,7 @@ class FullLaneTest {
      */
     @Test
     void hasEveryHighMessageWhenItIsBack(@TempDir Path data) throws Exception {
-        try (Server server = Server.start(data, 0, "[limits]\nhigh_backlog = \"64KiB\"\n");
+        try (Server server = Server.start(data, 0, "[limits]\nhigh_backlog = \"256KiB\"\n");
                 WireTap tap = new WireTap(server);
                 Peer jerry = Peer.open(server, "jerry")) {
             Sdk.start(tap.url());
