@@ -113,7 +113,7 @@ const GAUGES: [(&str, &str); 7] = [
     ("grandstand_thinning_kept", "Share of messages that this node shows."),
 ];
 
-const COUNTERS: [(&str, &str); 9] = [
+const COUNTERS: [(&str, &str); 12] = [
     ("grandstand_deliveries_total", "Messages and events times members, by what became of them."),
     ("grandstand_fanout_writes_total", "Writes to the sockets of members."),
     ("grandstand_fanout_bytes_total", "Bytes of these writes."),
@@ -121,6 +121,9 @@ const COUNTERS: [(&str, &str); 9] = [
     ("grandstand_gaps_cut_total", "Returns with more missed HIGH messages than are replayed."),
     ("grandstand_sockets_refused_total", "Sockets that were refused."),
     ("grandstand_sockets_displaced_total", "Sockets without a session that made room for others."),
+    ("grandstand_logins_sent_away_total", "Logins that waited too long for their turn."),
+    ("grandstand_gap_reads_total", "Times the store was asked what returning clients missed."),
+    ("grandstand_store_reads_total", "Times the store was read."),
     ("grandstand_accept_failures_total", "Failures to accept, mostly for want of files."),
     ("grandstand_http_requests_total", "HTTP requests, by status."),
 ];
