@@ -31,6 +31,9 @@ const LOG: usize = 1024 * 1024;
 /// A member that is so far behind is dropped: the log would have to be kept for it.
 const BEHIND: u64 = 64 * 1024 * 1024;
 
+/// Says that a connection was accepted: what waits in a full listen queue may be lost without a word.
+const HELLO: u8 = b'!';
+
 const LISTENER: Token = Token(usize::MAX);
 
 struct Floor {
@@ -123,6 +126,9 @@ impl Floor {
             };
             stream.set_nodelay(true)?;
             SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
+            if stream.write(&[HELLO]).is_err() {
+                continue;
+            }
             let token = Token(self.peers.len());
             self.poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
             let position = self.head();

@@ -12,6 +12,7 @@ use grandstand_protocol::{Command, Event, RoomId};
 
 use crate::{
     endpoint::Endpoint,
+    floor,
     link::Link,
     order::{Host, Order, Plan, Word},
     receiver::{Account, Member, Receiver},
@@ -76,7 +77,7 @@ async fn join(plan: &Plan, number: u32) -> Result<Member> {
             let (transport, token) = enter(endpoint, dial, room, &client).await?;
             (transport, Some(Account { client, token, from: dial.from }))
         }
-        Host::Floor(address) => (Transport::Plain(crate::socket::tcp(*address, dial).await?), None),
+        Host::Floor(address) => (floor::process::connect(*address, dial).await?, None),
     };
     Ok(Member::new(Link::new(transport)?, who, room.clone(), account))
 }

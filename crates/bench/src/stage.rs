@@ -10,7 +10,7 @@ use tokio::task::spawn_blocking;
 use crate::{
     affinity, busy, clock,
     fleet::{Crew, Fleet},
-    floor::process::FloorProcess,
+    floor::{self, process::FloorProcess},
     load::room_size,
     machine,
     measured::Measured,
@@ -20,9 +20,8 @@ use crate::{
     publisher::{Look, Publisher, client_id},
     publishing::{Program, Published, Tempo, publish},
     report::per_second,
-    socket::{Dial, Socket, tcp},
+    socket::{Dial, Socket},
     target::Target,
-    transport::Transport,
 };
 
 /// From the order to the first message.
@@ -98,7 +97,7 @@ impl Stage {
         let fleet = join(&host, traffic, &Part::all(traffic), &rooms).await?;
         let mut publishers = Vec::new();
         for number in 0..traffic.publishers {
-            let transport = Transport::Plain(tcp(floor.address, Dial::default()).await?);
+            let transport = floor::process::connect(floor.address, Dial::default()).await?;
             publishers.push(Publisher::of_floor(transport, number, look(traffic))?);
         }
         let pid = Some(floor.pid);

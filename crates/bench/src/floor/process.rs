@@ -8,15 +8,19 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, BufReader},
     process::{Child, ChildStdin, Command},
     time::timeout,
 };
 
-use super::Floor;
-use crate::options::FloorMode;
+use super::{Floor, HELLO};
+use crate::{
+    options::FloorMode,
+    socket::{Dial, tcp},
+    transport::Transport,
+};
 
 /// How long its start may take.
 const START: Duration = Duration::from_secs(10);
@@ -52,6 +56,14 @@ impl FloorProcess {
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.child.kill().await.context("failed to stop the floor")
     }
+}
+
+/// Connects a member or a publisher.
+pub(crate) async fn connect(address: SocketAddr, dial: Dial) -> Result<Transport> {
+    let mut stream = tcp(address, dial).await?;
+    let hello = timeout(START, stream.read_u8()).await.context("the floor does not answer")?;
+    ensure!(hello? == HELLO, "what answers is not the floor");
+    Ok(Transport::Plain(stream))
 }
 
 /// Runs the floor until standard input ends.
