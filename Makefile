@@ -2,10 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check format build console debian-packages \
+.PHONY: help run test check format build console debian-packages bench soak \
         test-rust test-console test-websocket test-js test-java test-browser
 
 export GRANDSTAND_BIN := $(CURDIR)/target/release/grandstand
+# Benchmark figures say what they were made with.
+export GRANDSTAND_COMMIT := $(shell git describe --always --dirty --exclude '*' --abbrev=12 2>/dev/null)
 NPM_CI := npm ci --no-audit --no-fund --loglevel=error
 # As locked, too; but `npm ci` insists on Rollup's binaries for every platform, which not every registry has.
 NPM_INSTALL := npm install --no-save --no-audit --no-fund --loglevel=error
@@ -49,6 +51,15 @@ test-java: build ## LeanCloud's Java SDK.
 
 test-browser: build ## Debian's Chromium in the demo room.
 	cd e2e/browser && $(NPM_CI) && npm test
+
+# Not in the folder for temporary files, which may be memory: commits would cost nothing there.
+STANDARD := target/release/grandstand-bench standard --serve $(GRANDSTAND_BIN) --data target --out docs
+
+bench: build ## The standard benchmarks, ten minutes on a quiet machine; writes docs/benchmarks.md.
+	$(STANDARD)
+
+soak: build ## The long ones, forty minutes: twenty minutes of churn, ten million messages; adds them to that page.
+	$(STANDARD) --long
 
 check: console ## Format, lints, dependencies, generated code, tidiness.
 	cargo fmt --all --check

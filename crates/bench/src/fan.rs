@@ -52,12 +52,6 @@ pub(crate) async fn run(target: &Target, options: &FanOptions) -> Result<Report>
     target.describe(&mut report)?;
     describe(&mut report, traffic, rounds);
     describe_tempo(&mut report, tempo);
-    report.text(
-        "pinned",
-        "cores",
-        if options.target.pin { "one for the server, the rest for the load" } else { "shared" },
-    );
-    report.text("tls", "TLS", if target.endpoint.trust.is_some() { "yes" } else { "no" });
     tell(&mut report, &SERVER, traffic, &of_server);
     if let Some(memory) = memory {
         report.bytes("server_bytes", "memory of the server", i64::try_from(memory)?);

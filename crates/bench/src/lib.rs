@@ -40,6 +40,7 @@ mod slow;
 mod soak;
 mod socket;
 mod stage;
+mod standard;
 mod storm;
 mod tally;
 mod target;
@@ -50,8 +51,10 @@ use anyhow::Result;
 use serde_json::Value;
 
 pub use compare::Comparison;
+use machine::Machine;
 use options::{Options, ProcessPart, TargetOptions, Workload};
 use report::Report;
+pub use standard::Standard;
 use target::Target;
 
 /// What the tool has to say.
@@ -59,6 +62,7 @@ use target::Target;
 pub enum Outcome {
     Run(Report),
     Comparison(Comparison),
+    Standard(Standard),
     /// It was a part of the tool, and spoke to another one.
     Nothing,
 }
@@ -68,7 +72,10 @@ pub enum Outcome {
 /// # Errors
 /// When the server cannot be started or reached, or refuses what the workload needs.
 pub async fn run(options: Options) -> Result<Outcome> {
+    // Before the server gets a core of its own, which is then none of this process any more.
+    Machine::this();
     let report = match &options.workload {
+        Workload::Standard(standard) => return standard::run(standard).await.map(Outcome::Standard),
         Workload::Compare(runs) => return compare::run(runs).map(Outcome::Comparison),
         Workload::Ack(ack) => load(&ack.target, async |target| ack::run(target, ack).await).await,
         Workload::Fan(fan) => load(&fan.target, async |target| fan::run(target, fan).await).await,
@@ -116,6 +123,7 @@ impl Outcome {
         match self {
             Self::Run(report) => report.json(),
             Self::Comparison(comparison) => comparison.json(),
+            Self::Standard(standard) => standard.json(),
             Self::Nothing => Value::Null,
         }
     }
@@ -125,6 +133,7 @@ impl Outcome {
         match self {
             Self::Run(report) => report.table(),
             Self::Comparison(comparison) => comparison.table(),
+            Self::Standard(standard) => standard.table(),
             Self::Nothing => String::new(),
         }
     }

@@ -4,6 +4,7 @@ use std::{
     fmt::{self, Display},
     fs,
     path::Path,
+    sync::OnceLock,
     thread,
     time::{Duration, SystemTime},
 };
@@ -35,8 +36,14 @@ pub(crate) struct Tool {
 }
 
 impl Machine {
-    /// What cannot be found out is said to be unknown: a run is worth having even so.
+    /// As it was when this was first asked. The tool asks before it gives the server a core of its own.
     pub(crate) fn this() -> Self {
+        static THIS: OnceLock<Machine> = OnceLock::new();
+        THIS.get_or_init(Self::look).clone()
+    }
+
+    /// What cannot be found out is said to be unknown: a run is worth having even so.
+    fn look() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         Self {
             cores: thread::available_parallelism().map_or(0, usize::from),

@@ -3,6 +3,7 @@
 mod fan;
 mod history;
 mod soak;
+mod standard;
 mod storm;
 
 use std::{path::PathBuf, time::Duration};
@@ -15,6 +16,7 @@ pub use fan::{
 };
 pub use history::HistoryOptions;
 pub use soak::SoakOptions;
+pub use standard::StandardOptions;
 pub use storm::StormOptions;
 
 /// Sockets from one address: the server's default limit is 5,000.
@@ -93,6 +95,8 @@ pub enum Workload {
     History(HistoryOptions),
     /// Coming and going without end: whether memory, files and rooms stay
     Soak(SoakOptions),
+    /// Everything that the benchmark page shows, and the page
+    Standard(StandardOptions),
     /// Two runs that were saved with --json, side by side
     #[command(long_flag = "compare")]
     Compare(CompareOptions),
@@ -113,7 +117,7 @@ impl Workload {
             Self::Fan(fan) => Some(&fan.target),
             Self::Search(search) => Some(&search.target),
             Self::Slow(slow) => Some(&slow.target),
-            Self::Floor(_) | Self::Compare(_) | Self::Process(_) => None,
+            Self::Floor(_) | Self::Compare(_) | Self::Standard(_) | Self::Process(_) => None,
         }
     }
 }

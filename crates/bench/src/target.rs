@@ -19,6 +19,8 @@ pub(crate) struct Target {
     pub(crate) pid: Option<u32>,
     /// URL of the operator's port, if it is known.
     pub(crate) admin: Option<String>,
+    /// The server has a core of its own.
+    is_pinned: bool,
     served: Option<Served>,
 }
 
@@ -33,16 +35,36 @@ impl Target {
             let served = if options.pin { Split::new()?.apart(start).await } else { start.await }?;
             let endpoint = Endpoint::find(&served.url, served::APP, served.trust.clone()).await?;
             let admin = Some(served.admin.clone());
-            return Ok(Self { endpoint, pid: Some(served.pid), admin, served: Some(served) });
+            return Ok(Self {
+                endpoint,
+                pid: Some(served.pid),
+                admin,
+                is_pinned: options.pin,
+                served: Some(served),
+            });
         }
         let url = options.url.as_deref().context("--url or --serve is needed")?;
         let app = options.app_id.as_deref().context("--app-id is needed with --url")?;
         let endpoint = Endpoint::find(url, app, None).await?;
-        Ok(Self { endpoint, pid: options.server_pid, admin: options.admin.clone(), served: None })
+        Ok(Self {
+            endpoint,
+            pid: options.server_pid,
+            admin: options.admin.clone(),
+            is_pinned: false,
+            served: None,
+        })
     }
 
-    /// Says where the store is, if that is known.
+    /// Says how the server is reached, and where its store is, if that is known.
     pub(crate) fn describe(&self, report: &mut Report) -> Result<()> {
+        let connections = if self.endpoint.trust.is_some() { "TLS" } else { "plain WebSocket" };
+        report.text("connections", "connections", connections);
+        let cores = if self.is_pinned {
+            "the first for the server, the others for the load"
+        } else {
+            "shared with the load"
+        };
+        report.text("cores", "cores", cores);
         if let Some(served) = &self.served {
             let kind = machine::file_system(served.data())?;
             report.text("file_system", "data folder on", &kind);

@@ -142,7 +142,7 @@ pub(crate) fn tell(report: &mut Report, keys: &Keys, traffic: &TrafficOptions, r
 
 /// What became of each level, where there are several.
 fn levels(report: &mut Report, keys: &Keys, traffic: &TrafficOptions, rounds: &[Measured]) {
-    let several = traffic.levels.count() > 1 && std::ptr::eq(keys.name, SERVER.name);
+    let several = traffic.levels.count() > 1 && keys.name == SERVER.name;
     for (level, [delivered, delivered_label, p99, p99_label]) in LEVELS.into_iter().enumerate() {
         let expected: u64 = rounds.iter().map(|round| round.expected()[level]).sum();
         if !several || expected == 0 {
