@@ -1,6 +1,8 @@
 //! The program as an operator meets it: first start, exit messages, reload, TLS, stop.
 #![expect(clippy::unwrap_used, reason = "a test fails where it unwraps")]
 
+#[path = "program/figures.rs"]
+mod figures;
 #[path = "program/hostile_http.rs"]
 mod hostile_http;
 #[path = "program/proxied.rs"]
