@@ -26,7 +26,7 @@ impl Client {
         request.headers_mut().insert("Sec-WebSocket-Protocol", "lc.protobuf2.3".parse().unwrap());
         let (socket, _) = tungstenite::client(request, server.connect()).unwrap();
         let mut client = Self { socket, name, serial: 0 };
-        client.ask(Command::Open(Box::new(Open::default())));
+        client.ask(Command::Open(Box::<Open>::default()));
         client
     }
 
@@ -34,7 +34,7 @@ impl Client {
         self.serial += 1;
         let (app, peer) = (Some(APP.to_owned()), Some(self.name.to_owned()));
         let request = Request { app, peer, serial: Some(self.serial), command };
-        self.socket.send(Message::Binary(request.encode(Format::Binary).payload.into())).unwrap();
+        self.socket.send(Message::Binary(request.encode(Format::Binary).payload)).unwrap();
         loop {
             let told = self.read();
             if told.serial == Some(self.serial) {
@@ -96,6 +96,8 @@ fn figures_and_accounts_say_what_became_of_a_message() {
         Running::start_command(command(folder.path()).args(["--app", "the-app-id:the-key:the-master"]));
     let (ann, bob, room, message) = one_message(&server);
 
+    // The writer counts when it has made its round.
+    while server.counter("grandstand_fanout_writes_total") == 0 {}
     let figures = metrics(&server);
     let in_room = format!("app=\"{APP}\",room=\"{room}\"");
     for line in [
