@@ -139,16 +139,21 @@ impl Block {
         Some(*own)
     }
 
-    /// Whether all members that are where the block is have everything before `head`.
+    /// Whether nothing before `head` is left to a flusher: each member has it, or its connection is about to fetch it.
+    ///
+    /// That all of them are alone does not say so: who came where the block was not waits for a visit, too.
     pub(crate) fn has_all(&self, head: Cursor) -> bool {
         let seats = self.lock();
-        seats.cursor == head || seats.members.iter().all(|member| member.own.is_some())
+        seats.members.is_empty() || seats.cursor == head
     }
 
     /// Writes what is pending to every member whose socket takes it.
     pub(super) fn visit(&self, hub: &Hub, work: &mut Work) -> Visit {
         let Ok(mut seats) = self.seats.try_lock() else { return Visit::Busy };
         let Seats { cursor, members } = &mut *seats;
+        if members.is_empty() {
+            return Visit::Idle;
+        }
         let now = hub.engine().now();
         let keep = hub.engine().keep(now);
         let start = *cursor;
@@ -179,10 +184,13 @@ impl Block {
             // All of them have to go, and get nothing behind what they lack.
             members.iter_mut().for_each(|member| member.go_alone(hub, reached));
         }
-        let (mut all, mut wrote) = (0, !work.plan.is_empty());
+        let mut all = 0;
         for member in members.iter_mut() {
             if member.own.is_some() {
-                wrote |= member.catch_up(hub, self.class, keep, work, now) == Progress::More;
+                if member.catch_up(hub, self.class, keep, work, now) == Progress::More {
+                    // The next round may pass this block over.
+                    member.outbox.fetch_later(&member.session);
+                }
                 continue;
             }
             match member.write(work, now) {
@@ -201,7 +209,7 @@ impl Block {
         if let Some(lag) = work.plan.oldest().map(|at| now.saturating_sub(at)) {
             hub.engine().observe(lag, work.plan.bytes(), now);
         }
-        if wrote { Visit::Wrote } else { Visit::Idle }
+        if work.plan.is_empty() { Visit::Idle } else { Visit::Wrote }
     }
 
     /// Gives a member that is behind what its socket takes.
@@ -318,6 +326,7 @@ impl Member {
             return Progress::Done;
         }
         if !is_clear {
+            self.session.forget_exempt(**own);
             self.outbox.fetch_later(&self.session);
             return Progress::Done;
         }

@@ -404,8 +404,10 @@ impl State {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             if self.unsent.is_empty() && !self.next_write() {
-                ready!(Pin::new(&mut self.transport).poll_flush(cx))?;
-                self.unflushed = false;
+                let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+                // Until it is done nobody else may write: that would take the wake-up from the writer.
+                self.unflushed = flushed.is_pending();
+                ready!(flushed)?;
                 return Poll::Ready(if self.broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) });
             }
             let written = ready!(Pin::new(&mut self.transport).poll_write(cx, &self.unsent))?;

@@ -284,8 +284,13 @@ impl Hub {
 
     /// Forgets what everybody has.
     pub(crate) fn settle(&self) {
+        if self.alone() > 0 {
+            return;
+        }
+        let mut stage = self.stage();
+        // Once more: a flusher may have come and gone meanwhile, and left somebody behind.
         if self.alone() == 0 {
-            self.stage().clear_if_idle();
+            stage.clear_if_idle();
         }
     }
 
