@@ -43,8 +43,8 @@ pub struct Frames {
     input: BytesMut,
     /// A frame whose header is read and whose payload is awaited.
     header: Option<Header>,
-    /// A message whose last fragment has not come.
-    message: Option<Fragments>,
+    /// A message whose last fragment has not come. Boxed: there is hardly ever one.
+    message: Option<Box<Fragments>>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +163,7 @@ impl Frames {
         if last {
             return whole(text, payload).map(Some);
         }
-        self.message = Some(Fragments { text, payload, count: 1 });
+        self.message = Some(Box::new(Fragments { text, payload, count: 1 }));
         Ok(None)
     }
 

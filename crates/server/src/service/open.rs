@@ -157,6 +157,8 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     // Old .NET cannot say HIGH (section 10, row 14).
     let high = socket.format() == Format::Json && user_agent.starts_with("net-");
     let default_level = if high { Level::High } else { Level::Normal };
+    // Most sockets have one.
+    socket.sessions.reserve_exact(1);
     socket.sessions.push(OpenSession { session: Arc::clone(&session), default_level, may_hold_wills });
     socket.seat.session_opened();
     let event = Event::Opened { token: issue(&node, &session) };

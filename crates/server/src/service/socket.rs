@@ -70,6 +70,11 @@ impl Socket {
         }
     }
 
+    /// Whether anybody is logged in here.
+    pub fn has_session(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
     pub fn format(&self) -> Format {
         self.style.format
     }

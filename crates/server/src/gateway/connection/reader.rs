@@ -39,9 +39,9 @@ pub(super) struct Peer {
 }
 
 /// Reads until the client goes, a fault closes the connection, or the server does.
-pub(super) struct Reader<'a> {
-    node: &'a Arc<Node>,
-    outbox: &'a Arc<Outbox>,
+pub(super) struct Reader {
+    node: Arc<Node>,
+    outbox: Arc<Outbox>,
     peer: Peer,
     frames: Frames,
     /// There from the moment it is known what the client speaks.
@@ -70,8 +70,8 @@ enum Turn {
     Deadline,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(node: &'a Arc<Node>, outbox: &'a Arc<Outbox>, peer: Peer) -> Self {
+impl Reader {
+    pub(super) fn new(node: Arc<Node>, outbox: Arc<Outbox>, peer: Peer) -> Self {
         let limits = &node.config.limits;
         let fragments = u32::try_from(limits.fragments).unwrap_or(u32::MAX);
         let frames = Frames::new(FrameLimits { message: limits.frame, fragments });
@@ -103,7 +103,8 @@ impl<'a> Reader<'a> {
         let End(close) = match self.messages().await {
             Err(end) => end,
             Ok(()) => loop {
-                if let Err(end) = self.turn().await {
+                let turn = self.next().await;
+                if let Err(end) = self.take(turn).await {
                     break end;
                 }
             },
@@ -121,11 +122,11 @@ impl<'a> Reader<'a> {
 
     /// Reads on until the peer has closed too, and looks at nothing.
     pub(super) async fn discard(&mut self) {
-        while matches!(read(self.outbox, |_| {}).await, Ok(1..)) {}
+        while matches!(read(&self.outbox, |_| {}).await, Ok(1..)) {}
     }
 
-    async fn turn(&mut self) -> Result<(), End> {
-        match self.next().await {
+    async fn take(&mut self, turn: Turn) -> Result<(), End> {
+        match turn {
             Turn::Read(Ok(0) | Err(_)) => Err(End(None)),
             Turn::Read(Ok(_)) => {
                 self.last_read = self.node.clock.now();
@@ -146,11 +147,14 @@ impl<'a> Reader<'a> {
     async fn next(&mut self) -> Turn {
         let deadline = self.deadline();
         let paused = self.outbox.is_full();
+        let has_session = self.socket.as_ref().is_some_and(Socket::has_session);
+        let seat = &self.peer.seat;
         tokio::select! {
             biased;
             () = self.outbox.signalled.notified() => Turn::Signals,
-            () = self.peer.seat.displaced() => Turn::Displaced,
-            read = read(self.outbox, |bytes| self.frames.feed(bytes)), if !paused => Turn::Read(read),
+            // Boxed: only sockets without a session wait for this, and they are few.
+            () = async { Box::pin(seat.displaced()).await }, if !has_session => Turn::Displaced,
+            read = read(&self.outbox, |bytes| self.frames.feed(bytes)), if !paused => Turn::Read(read),
             () = sleep_until(deadline) => Turn::Deadline,
         }
     }
@@ -240,15 +244,15 @@ impl<'a> Reader<'a> {
     }
 
     fn speak(&mut self, subprotocol: Subprotocol) {
-        let (outbox, seat) = (Arc::clone(self.outbox), self.peer.seat.clone());
+        let (outbox, seat) = (Arc::clone(&self.outbox), self.peer.seat.clone());
         let origin = self.peer.origin.take();
-        self.socket = Some(Socket::new(Arc::clone(self.node), subprotocol, outbox, origin, seat));
+        self.socket = Some(Socket::new(Arc::clone(&self.node), subprotocol, outbox, origin, seat));
     }
 }
 
 /// Reads what there is into the thread's buffer and hands it on.
-async fn read(outbox: &Outbox, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
-    poll_fn(|cx| {
+fn read(outbox: &Outbox, mut take: impl FnMut(&[u8])) -> impl Future<Output = io::Result<usize>> {
+    poll_fn(move |cx| {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
             ready!(outbox.poll_read(cx, &mut buffer))?;
@@ -256,5 +260,4 @@ async fn read(outbox: &Outbox, mut take: impl FnMut(&[u8])) -> io::Result<usize>
             io::Result::Ok(buffer.filled().len()).into()
         })
     })
-    .await
 }

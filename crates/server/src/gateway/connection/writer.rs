@@ -1,8 +1,8 @@
 //! The writing half of a connection: replies, and what the socket did not take when fan-out wrote to it.
 
-use std::future::poll_fn;
+use std::{future::poll_fn, sync::Arc};
 
-use tokio::{task::yield_now, time::sleep};
+use tokio::{task::yield_now, time::timeout};
 
 use crate::{
     fanout::{self, Progress},
@@ -11,17 +11,17 @@ use crate::{
 };
 
 /// Writes until the outbox is finished or the socket breaks.
-pub(super) struct Writer<'a> {
-    node: &'a Node,
-    outbox: &'a Outbox,
+pub(super) struct Writer {
+    node: Arc<Node>,
+    pub(super) outbox: Arc<Outbox>,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(node: &'a Node, outbox: &'a Outbox) -> Self {
+impl Writer {
+    pub(super) fn new(node: Arc<Node>, outbox: Arc<Outbox>) -> Self {
         Self { node, outbox }
     }
 
-    pub(super) async fn run(self) {
+    pub(super) async fn run(&self) {
         while poll_fn(|cx| self.outbox.poll_drain(cx)).await.is_ok() {
             if self.outbox.is_finished() {
                 if self.outbox.is_drained() {
@@ -56,10 +56,10 @@ impl<'a> Writer<'a> {
     async fn wait(&self) {
         match self.outbox.ping_wait(self.node.uptime()) {
             None => self.outbox.to_write.notified().await,
-            Some(wait) => tokio::select! {
-                () = self.outbox.to_write.notified() => {}
-                () = sleep(wait) => {}
-            },
+            Some(wait) => {
+                // Boxed: an idle connection waits for no ping and needs no timer here.
+                let _ = Box::pin(timeout(wait, self.outbox.to_write.notified())).await;
+            }
         }
     }
 }
