@@ -10,6 +10,9 @@ use grandstand_protocol::Level;
 use self::lane::{Lane, Slot};
 pub use self::shed::{Cause, Dropped, Shed};
 
+/// The ring keeps so many times what a reader may be behind.
+pub const KEPT: usize = 4;
+
 const LEVELS: [Level; 3] = [Level::High, Level::Normal, Level::Low];
 
 /// How much one reader may be behind.
@@ -49,8 +52,9 @@ impl Cursor {
 
 /// The frames of a room that some reader may still need, in a lane for each level.
 ///
-/// Positions rise from 0 in each lane and are never used twice. A reader that may be behind calls [`Self::shed`] before
-/// [`Self::gather`]: what the ring has forgotten meanwhile is told there, and only there. An empty ring holds no memory.
+/// Positions rise from 0 in each lane and are never used twice. A reader calls [`Self::shed`] before [`Self::gather`] if
+/// it is behind by its own fault, else [`Self::overrun`]: what the ring has forgotten meanwhile is told there, and only
+/// there. An empty ring holds no memory.
 #[derive(Debug)]
 pub struct Ring<T> {
     bounds: Bounds,
@@ -71,15 +75,16 @@ impl<T> Ring<T> {
         Cursor { next: LEVELS.map(|level| self.lane(level).end()) }
     }
 
-    /// Takes a frame of `size` bytes and returns its position. Forgets what is so far behind that no reader can get it
-    /// any more; the newest frame of a lane always stays.
+    /// Takes a frame of `size` bytes and returns its position. Forgets what is so far behind that no reader should need
+    /// it: several times what one may be behind, because a reader that takes everything may still come round late. The
+    /// newest frame of a lane always stays.
     pub fn push(&mut self, level: Level, frame: T, size: usize, now: Duration) -> u64 {
         let arrival = self.clock;
         self.clock += 1;
         let bound = self.bound(level);
         let lane = &mut self.lanes[level as usize];
         let position = lane.push(frame, size, arrival, now);
-        lane.forget_behind(bound);
+        lane.forget_behind(bound.saturating_mul(KEPT));
         position
     }
 

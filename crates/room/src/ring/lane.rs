@@ -52,6 +52,11 @@ impl<T> Lane<T> {
         self.slots.len()
     }
 
+    /// The position of the oldest frame that is not forgotten.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
     /// The position that the next frame will have.
     pub(super) fn end(&self) -> u64 {
         self.first + self.slots.len() as u64

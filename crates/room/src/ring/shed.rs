@@ -32,6 +32,16 @@ pub enum Cause {
     Late,
 }
 
+impl Shed {
+    fn drop_until(&mut self, cursor: &mut Cursor, level: Level, until: u64, cause: Cause) {
+        let positions = cursor.next(level)..until;
+        if !positions.is_empty() {
+            cursor.advance(level, until);
+            self.dropped.push(Dropped { level, positions, cause });
+        }
+    }
+}
+
 impl<T> Ring<T> {
     /// What this reader loses now; moves its cursor.
     ///
@@ -58,14 +68,22 @@ impl<T> Ring<T> {
         for (level, behind, late) in
             [(Level::Low, low_behind, low_late), (Level::Normal, normal_behind, normal_late)]
         {
-            for (until, cause) in [(behind, Cause::Behind), (late, Cause::Late)] {
-                let positions = cursor.next(level)..until;
-                if !positions.is_empty() {
-                    cursor.advance(level, until);
-                    shed.dropped.push(Dropped { level, positions, cause });
-                }
-            }
+            shed.drop_until(cursor, level, behind, Cause::Behind);
+            shed.drop_until(cursor, level, late, Cause::Late);
         }
+        shed
+    }
+
+    /// What a reader loses that takes whatever it is given and was not given it in time: only what is forgotten. If that
+    /// is NORMAL, all LOW goes, too. Moves its cursor.
+    pub fn overrun(&self, cursor: &mut Cursor) -> Shed {
+        let (normal, low) = (self.lane(Level::Normal), self.lane(Level::Low));
+        let high_lost = self.lane(Level::High).has_forgotten(cursor.next(Level::High));
+        let mut shed = Shed { dropped: Vec::new(), high_lost };
+        let is_normal_lost = normal.has_forgotten(cursor.next(Level::Normal));
+        let low_until = if is_normal_lost { low.end() } else { low.first() };
+        shed.drop_until(cursor, Level::Low, low_until, Cause::Behind);
+        shed.drop_until(cursor, Level::Normal, normal.first(), Cause::Behind);
         shed
     }
 

@@ -26,11 +26,16 @@ fn ring(frames: &[(Level, &'static str, usize)]) -> Ring<&'static str> {
 fn read(ring: &Ring<&'static str>, cursor: &mut Cursor, max_bytes: usize) -> Vec<&'static str> {
     let mut frames = Vec::new();
     let before = *cursor;
-    ring.gather(&before, max_bytes, |_, _| true, |level, position, frame| {
-        assert_eq!(position, cursor.next(level), "a hole");
-        cursor.pass(level, position);
-        frames.push(*frame);
-    });
+    ring.gather(
+        &before,
+        max_bytes,
+        |_, _| true,
+        |level, position, frame| {
+            assert_eq!(position, cursor.next(level), "a hole");
+            cursor.pass(level, position);
+            frames.push(*frame);
+        },
+    );
     frames
 }
 
@@ -167,20 +172,23 @@ fn both_causes_at_once_are_told_apart() {
 #[test]
 fn what_the_ring_forgot_is_told_once() {
     let mut ring = ring(&[(Low, "low", 10)]);
-    for _ in 0..5 {
+    for _ in 0..13 {
         ring.push(Normal, "normal", 40, at(0));
     }
     assert_eq!((ring.get(Normal, 1), ring.get(Normal, 2)), (None, Some(&"normal")));
-    assert_eq!(
-        ring.len(),
-        4,
-        "three NORMAL: two are not more than the bound, and the one that they are behind"
-    );
-    let mut cursor = Cursor::default();
-    let expected = [dropped(Low, 0..1, Cause::Behind), dropped(Normal, 0..3, Cause::Behind)];
-    assert_eq!(ring.shed(&mut cursor, at(0)).dropped, expected);
-    assert_eq!(ring.shed(&mut cursor, at(0)), Shed::default());
-    assert_eq!(read(&ring, &mut cursor, ALL), ["normal", "normal"]);
+    assert_eq!(ring.len(), 12, "ten NORMAL are not more than is kept, and the one that they are behind");
+    let mut behind = Cursor::default();
+    let expected = [dropped(Low, 0..1, Cause::Behind), dropped(Normal, 0..11, Cause::Behind)];
+    assert_eq!(ring.shed(&mut behind, at(0)).dropped, expected);
+    assert_eq!(ring.shed(&mut behind, at(0)), Shed::default());
+    assert_eq!(read(&ring, &mut behind, ALL), ["normal"; 2]);
+
+    // Who is not to blame loses only what is forgotten, and LOW with it.
+    let mut prompt = Cursor::default();
+    let expected = [dropped(Low, 0..1, Cause::Behind), dropped(Normal, 0..2, Cause::Behind)];
+    assert_eq!(ring.overrun(&mut prompt).dropped, expected);
+    assert_eq!(ring.overrun(&mut prompt), Shed::default());
+    assert_eq!(read(&ring, &mut prompt, ALL), ["normal"; 11]);
 }
 
 #[test]
@@ -197,17 +205,18 @@ fn high_is_never_left_out() {
     let shed = ring.shed(&mut cursor, at(99));
     assert_eq!((shed.dropped.len(), shed.high_lost, cursor), (0, true, before));
     assert!(!ring.shed(&mut ring.head(), at(99)).high_lost, "who has it all has lost nothing");
+    assert!(!ring.overrun(&mut cursor).high_lost, "nor who was only not given it yet");
 }
 
 #[test]
 fn forgotten_high_is_lost() {
-    let mut ring = ring(&[(High, "one", 60), (High, "two", 60), (High, "three", 60)]);
+    let mut ring = ring(&[(High, "one", 240), (High, "two", 240), (High, "three", 240)]);
     assert_eq!((ring.get(High, 0), ring.len()), (None, 2));
     let mut cursor = Cursor::default();
-    assert!(ring.shed(&mut cursor, at(0)).high_lost);
+    assert!(ring.shed(&mut cursor, at(0)).high_lost && ring.overrun(&mut cursor).high_lost);
     cursor.pass(High, 1);
     assert!(!ring.shed(&mut cursor, at(0)).high_lost);
-    ring.push(High, "large", 101, at(0));
+    ring.push(High, "large", 401, at(0));
     assert_eq!(ring.len(), 1, "the newest always stays");
     assert!(ring.shed(&mut cursor, at(0)).high_lost, "one frame pends, but another is gone");
 }

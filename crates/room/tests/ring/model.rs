@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use grandstand_protocol::Level;
-use grandstand_room::ring::{Cause, Cursor, Ring};
+use grandstand_room::ring::{Cause, Cursor, KEPT, Ring};
 use proptest::prelude::*;
 
 use crate::BOUNDS;
@@ -206,9 +206,14 @@ impl World {
         let index = index % self.readers.len();
         let reader = &mut self.readers[index];
         let mut visited = Vec::new();
-        self.ring.gather(&reader.cursor, bytes, |_, _| true, |level, position, content| {
-            visited.push((level, position, *content));
-        });
+        self.ring.gather(
+            &reader.cursor,
+            bytes,
+            |_, _| true,
+            |level, position, content| {
+                visited.push((level, position, *content));
+            },
+        );
         let expected: Vec<(Level, u64, u64)> = reader
             .read(bytes)
             .iter()
@@ -254,7 +259,7 @@ impl World {
             let bound = if level == Level::High { BOUNDS.high_bytes } else { BOUNDS.rest_bytes };
             let of_level = self.all.iter().filter(retained).filter(|frame| frame.level == level);
             let behind_the_oldest: usize = of_level.skip(1).map(|frame| frame.size).sum();
-            prop_assert!(behind_the_oldest <= bound);
+            prop_assert!(behind_the_oldest <= KEPT * bound);
         }
         for reader in &self.readers {
             let mine: Vec<&Frame> = reader.pending.iter().filter(retained).collect();

@@ -84,13 +84,18 @@ impl Hub {
         let from = reader.cursor;
         let mut end = from;
         let mut messages = Vec::new();
-        self.ring.gather(&from, bytes, |_, _| true, |level, position, message| {
-            assert_eq!(position, end.next(level), "a hole");
-            end.pass(level, position);
-            if !reader.skips.contains(&(level, position)) {
-                messages.push(message.clone());
-            }
-        });
+        self.ring.gather(
+            &from,
+            bytes,
+            |_, _| true,
+            |level, position, message| {
+                assert_eq!(position, end.next(level), "a hole");
+                end.pass(level, position);
+                if !reader.skips.contains(&(level, position)) {
+                    messages.push(message.clone());
+                }
+            },
+        );
         for level in LEVELS {
             self.pass(reader, level, from.next(level)..end.next(level), Outcome::Written);
         }

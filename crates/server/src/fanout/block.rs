@@ -162,7 +162,8 @@ impl Block {
             if start == stage.head() && members.iter().all(|member| member.own.is_none()) {
                 return Visit::Idle;
             }
-            let shed = stage.ring.shed(cursor, now);
+            // Their sockets take everything: if they are late, the node is.
+            let shed = stage.ring.overrun(cursor);
             let reached = *cursor;
             if shed.high_lost {
                 *cursor = stage.head();
@@ -187,7 +188,7 @@ impl Block {
         let mut all = 0;
         for member in members.iter_mut() {
             if member.own.is_some() {
-                if member.catch_up(hub, self.class, keep, work, now) == Progress::More {
+                if member.catch_up(hub, self.class, keep, work, now, false) == Progress::More {
                     // The next round may pass this block over.
                     member.outbox.fetch_later(&member.session);
                 }
@@ -220,7 +221,7 @@ impl Block {
             return Progress::Done;
         };
         let now = hub.engine().now();
-        let progress = member.catch_up(hub, self.class, hub.engine().keep(now), work, now);
+        let progress = member.catch_up(hub, self.class, hub.engine().keep(now), work, now, true);
         member.fall_in(hub, *cursor);
         hub.stage().count(work.counts.drain(..));
         progress
@@ -307,12 +308,23 @@ impl Member {
     }
 
     /// Drops what is too far behind, writes what the socket takes.
-    fn catch_up(&mut self, hub: &Hub, class: u64, keep: Keep, work: &mut Work, now: Duration) -> Progress {
+    /// It is behind if its connection fetches for it, or has something waiting; else it is not to blame for what it has
+    /// not been given yet.
+    fn catch_up(
+        &mut self,
+        hub: &Hub,
+        class: u64,
+        keep: Keep,
+        work: &mut Work,
+        now: Duration,
+        is_fetching: bool,
+    ) -> Progress {
         let Some(own) = &mut self.own else { return Progress::Done };
         let is_clear = self.outbox.is_clear();
         let (shed, head, exempt) = {
             let stage = hub.stage();
-            let shed = stage.ring.shed(own, now);
+            let is_behind = is_fetching || !is_clear;
+            let shed = if is_behind { stage.ring.shed(own, now) } else { stage.ring.overrun(own) };
             let exempt = self.session.exempt();
             if is_clear && !shed.high_lost {
                 work.own_plan.make(&stage, **own, keep, class, &exempt);
