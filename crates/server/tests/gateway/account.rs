@@ -156,3 +156,50 @@ async fn it_says_what_a_limit_of_the_room_held_back() {
     assert_eq!(account(&server, &room, &ids[0]).await, shown);
     assert_eq!(account(&server, &room, &ids[1]).await, held_back);
 }
+
+#[tokio::test]
+async fn of_a_member_that_takes_a_tenth_it_tells_for_each_message_whether_it_came() {
+    let server = Server::start("[limits]\nbacklog = \"32KiB\"\nhigh_backlog = \"16MiB\"").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let narrow = Raw::connect_narrow(server.address, "lc.protobuf2.3").await;
+    let mut slow = Guest::over(narrow, "slow", Format::Binary);
+    slow.open(Open::default()).await;
+    slow.join(&room).await;
+
+    let (mut sent, mut came) = (Vec::new(), Vec::new());
+    for number in 0..1000 {
+        // One HIGH, three NORMAL, six LOW.
+        let level = [Level::High, Level::Normal, Level::Normal, Level::Normal].get(number % 10);
+        let level = *level.unwrap_or(&Level::Low);
+        sent.push((level, send(&mut host, &room, level, &"x".repeat(1000)).await));
+        if number % 10 == 9 {
+            came.push(slow.hear().await.message);
+        }
+    }
+    let hub = server.node.router.app(&APP.into()).existing_hub(&room).unwrap();
+    while hub.account().pending != [0; 3] {
+        came.push(slow.hear().await.message);
+    }
+    let last = send(&mut host, &room, Level::Low, "last").await;
+    while came.last() != Some(&last) {
+        came.push(slow.hear().await.message);
+    }
+
+    for (level, message) in &sent {
+        let fate = hub.message_account(message).unwrap().fate;
+        let times = came.iter().filter(|id| *id == message).count();
+        assert_eq!((fate.level, fate.eligible), (*level, 1));
+        assert_eq!(i64::try_from(times).unwrap(), fate.outcomes.written, "{fate:?}");
+        assert_eq!(fate.outcomes.behind + fate.outcomes.late, 1 - fate.outcomes.written, "{fate:?}");
+    }
+    let ids = |of: Level| sent.iter().filter(move |(level, _)| *level == of).map(|(_, id)| id);
+    let high: Vec<_> = came.iter().filter(|id| ids(Level::High).any(|high| high == *id)).collect();
+    assert_eq!(high, ids(Level::High).collect::<Vec<_>>(), "every HIGH message, in order");
+    let share = |level| {
+        let all = ids(level).count();
+        (ids(level).filter(|id| came.contains(id)).count() * 1000) / all
+    };
+    let (normal, low) = (share(Level::Normal), share(Level::Low));
+    assert!(low < normal && normal < 1000, "of a thousand NORMAL came {normal}, of LOW {low}");
+}
