@@ -2,21 +2,29 @@
 
 use std::time::Duration;
 
-/// When the next pass over a room may begin: passes take at most a quarter of the time, so that more gathers for each
-/// write, but none is put off by more than `longest`. Where nothing was to be written for a while this lies in the
-/// past: a lone message leaves at once.
-#[must_use]
-pub fn next_pass(last_began: Duration, last_took: Duration, longest: Duration) -> Duration {
-    last_began + longest.min(last_took.saturating_mul(4))
+/// A pass over the members of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pass {
+    pub began: Duration,
+    pub ended: Duration,
+    /// The most messages that one write of it carried.
+    pub gathered: u64,
 }
 
-/// When the first pass after a pause may begin, now that something is to be written.
-///
-/// Where passes are long and pauses short, what comes next comes in a burst: everybody answers the last pass. Who sets
-/// out with the first message of it goes round twice. A little patience, a sixteenth of a pass, brings it together.
-/// After a pause that is no pause of a busy room, a lone message leaves at once.
-#[must_use]
-pub fn first_pass(now: Duration, last_ended: Duration, last_took: Duration, longest: Duration) -> Duration {
-    let pause = now.saturating_sub(last_ended);
-    if pause < last_took / 2 { now + longest.min(last_took / 16) } else { now }
+impl Pass {
+    /// When the next pass may begin, now that so many messages are pending. None is put off by more than `longest`.
+    ///
+    /// Passes take at most a quarter of the time, so that more gathers for each write. Where they are long and pauses
+    /// are short, what comes next often comes in a burst: everybody answers the last pass. Who sets out with the first
+    /// message of it goes round twice; while less is pending than half of what the last pass had, a little patience, a
+    /// sixteenth of it, brings the burst together. After a pause that is no pause of a busy room, a lone message leaves
+    /// at once.
+    #[must_use]
+    pub fn next(&self, now: Duration, pending: u64, longest: Duration) -> Duration {
+        let took = self.ended.saturating_sub(self.began);
+        let paced = self.began + longest.min(took.saturating_mul(4));
+        let is_busy = now.saturating_sub(self.ended) < took / 2;
+        let burst = if is_busy && pending * 2 < self.gathered { now + longest.min(took / 16) } else { now };
+        paced.max(burst)
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grandstand_protocol::Level;
-use grandstand_room::{pace::next_pass, thinning::Thinning};
+use grandstand_room::{pace::Pass, thinning::Thinning};
 
 const LEVELS: [Level; 3] = [Level::High, Level::Normal, Level::Low];
 const MEMBERS_OF_A_BLOCK: u64 = 64;
@@ -76,7 +76,8 @@ impl Node {
                 self.visit(block);
             }
             let [began, took] = [began, self.now - began].map(Duration::from_nanos);
-            let next = next_pass(began, took, Duration::from_millis(20)).as_nanos() as u64;
+            let pass = Pass { began, ended: began + took, gathered: 0 };
+            let next = pass.next(began + took, 0, Duration::from_millis(20)).as_nanos() as u64;
             self.now = self.now.max(next).max(self.now + 100_000);
         }
     }

@@ -35,7 +35,7 @@ use crate::{
 pub(crate) use block::{Block, Progress, SEATS, Seats, catch_up};
 pub use broadcast::Broadcast;
 pub use engine::Engine;
-pub(crate) use flush::{Round, flushers, run as flush};
+pub(crate) use flush::{flushers, run as flush};
 pub(crate) use stage::{LEVELS, Stage};
 
 /// How long a message waits for one that was sent before it, until the store is asked (design 6).

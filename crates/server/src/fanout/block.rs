@@ -17,7 +17,7 @@ use grandstand_room::{
 
 use super::{
     batch::{Built, Plan, Shared},
-    stage::Count,
+    stage::{Count, LEVELS},
 };
 use crate::{
     gateway::{
@@ -87,6 +87,8 @@ pub(super) struct Work {
     own: Built,
     counts: Vec<Count>,
     pub(super) stats: Stats,
+    /// The most events of one plan since somebody asked.
+    pub(super) gathered: u64,
 }
 
 /// What a flusher has done since it last told.
@@ -147,6 +149,13 @@ impl Block {
         seats.members.is_empty() || seats.cursor == head
     }
 
+    /// Events between where the block is and `head`; none if somebody else is at it.
+    pub(crate) fn pending(&self, head: Cursor) -> u64 {
+        self.seats.try_lock().map_or(0, |seats| {
+            LEVELS.iter().map(|level| head.next(*level).saturating_sub(seats.cursor.next(*level))).sum()
+        })
+    }
+
     /// Writes what is pending to every member whose socket takes it.
     pub(super) fn visit(&self, hub: &Hub, work: &mut Work) -> Visit {
         let Ok(mut seats) = self.seats.try_lock() else { return Visit::Busy };
@@ -185,6 +194,7 @@ impl Block {
             // All of them have to go, and get nothing behind what they lack.
             members.iter_mut().for_each(|member| member.go_alone(hub, reached));
         }
+        work.gathered = work.gathered.max(work.plan.len() as u64);
         let mut all = 0;
         for member in members.iter_mut() {
             if member.own.is_some() {

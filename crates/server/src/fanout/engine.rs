@@ -11,7 +11,6 @@ use grandstand_protocol::{AppId, Level};
 use grandstand_room::{
     account::{Totals, Withheld},
     budget::{DeliveryBudget, RoomCap},
-    pace::{first_pass, next_pass},
     ring::Bounds,
     thinning::{Keep, Thinning},
 };
@@ -20,8 +19,8 @@ use rand::Rng;
 use tokio::time::{Instant, sleep};
 use tokio_util::task::TaskTracker;
 
-use super::{Broadcast, block::Stats, flush::Round, stage::Stage};
-use crate::{apps::AppsHandle, config::Config};
+use super::{Broadcast, block::Stats, stage::Stage};
+use crate::{apps::AppsHandle, config::Config, router::Hub};
 
 /// One per node.
 pub struct Engine {
@@ -168,15 +167,10 @@ impl Engine {
         self.figures.bytes.increment(bytes);
     }
 
-    /// Between two rounds of a flusher.
-    pub(super) async fn wait_for_company(&self, last: Round) {
-        self.wait_until(next_pass(last.began, last.took(), self.pace)).await;
-    }
-
-    /// Before the first round of a flusher.
-    pub(super) async fn wait_for_first_company(&self, last: Option<Round>) {
-        if let Some(last) = last {
-            self.wait_until(first_pass(self.now(), last.ended, last.took(), self.pace)).await;
+    /// Until the next round over a room may begin.
+    pub(super) async fn wait_for_company(&self, hub: &Hub) {
+        if let Some(last) = hub.last_pass() {
+            self.wait_until(last.next(self.now(), hub.pending(), self.pace)).await;
         }
     }
 

@@ -1,24 +1,12 @@
 //! A flusher: goes round the members of a busy room and writes what is pending; ends when nothing is.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
+use grandstand_room::pace::Pass;
 use tokio::task::{coop::unconstrained, yield_now};
 
 use super::block::{Visit, Work};
 use crate::router::Hub;
-
-/// A round over the members of a room in which something was written.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Round {
-    pub(super) began: Duration,
-    pub(super) ended: Duration,
-}
-
-impl Round {
-    pub(super) fn took(self) -> Duration {
-        self.ended.saturating_sub(self.began)
-    }
-}
 
 /// Blocks that one flusher alone is quick enough for.
 const BLOCKS_OF_ONE: usize = 8;
@@ -31,7 +19,7 @@ pub(crate) fn flushers(blocks: usize, workers: usize) -> usize {
 /// Goes round until nothing is pending.
 ///
 /// Each visit writes what has come since the last one, so that more gathers for a write the more there is to do. Where
-/// a round is quick, the next one waits for company ([`grandstand_room::pace`]).
+/// little would gather, a round waits for company ([`Pass::next`]).
 pub(crate) async fn run(hub: Arc<Hub>) {
     // Sockets are written without waiting: there is nothing for the scheduler to slow down.
     unconstrained(rounds(&hub)).await;
@@ -40,8 +28,8 @@ pub(crate) async fn run(hub: Arc<Hub>) {
 async fn rounds(hub: &Arc<Hub>) {
     let engine = hub.engine();
     let mut work = Work::default();
-    engine.wait_for_first_company(hub.last_round()).await;
     loop {
+        engine.wait_for_company(hub).await;
         let (began, head) = (engine.now(), hub.stage().head());
         let mut is_idle = true;
         for _ in 0..hub.block_count() {
@@ -59,9 +47,8 @@ async fn rounds(hub: &Arc<Hub>) {
                 return;
             }
         } else {
-            let ended = engine.now();
-            hub.note_round(Round { began, ended });
-            engine.wait_for_company(Round { began, ended }).await;
+            let gathered = std::mem::take(&mut work.gathered);
+            hub.note_pass(Pass { began, ended: engine.now(), gathered });
         }
     }
 }

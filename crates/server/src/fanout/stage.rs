@@ -6,10 +6,11 @@ use grandstand_protocol::Level;
 use grandstand_room::{
     account::{Account, Outcome, Totals, Withheld},
     budget::RoomCap,
+    pace::Pass,
     ring::{Bounds, Cursor, Ring},
 };
 
-use super::{Broadcast, Round};
+use super::Broadcast;
 
 /// One per room on this node. Every event enters here once, whatever the number of members.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(crate) struct Stage {
     pub(super) cap: RoomCap,
     /// Tasks that go round the members now.
     pub(super) flushers: usize,
-    /// The last time that something was written to all.
-    pub(crate) last_round: Option<Round>,
+    /// The last time that a flusher went round and wrote something.
+    pub(crate) last_pass: Option<Pass>,
 }
 
 /// An event in the ring.
@@ -59,7 +60,7 @@ impl Stage {
             told: Totals::default(),
             cap: RoomCap::default(),
             flushers: 0,
-            last_round: None,
+            last_pass: None,
         }
     }
 

@@ -13,6 +13,7 @@ use std::{
 
 use grandstand_protocol::{AppId, ClientId, RoomId};
 use grandstand_room::{
+    pace::Pass,
     ring::Cursor,
     sequence::{Outcome, Sequencer},
     session::SessionId,
@@ -22,7 +23,7 @@ use grandstand_room::{
 use super::member::Session;
 use crate::{
     cluster::Except,
-    fanout::{self, Block, Broadcast, Engine, Round, SEATS, Stage},
+    fanout::{self, Block, Broadcast, Engine, SEATS, Stage},
 };
 
 pub use account::{MessageAccount, RoomAccount};
@@ -273,13 +274,24 @@ impl Hub {
         retired
     }
 
-    /// The last round of a flusher.
-    pub(crate) fn last_round(&self) -> Option<Round> {
-        self.stage().last_round
+    /// The last round of a flusher in which it wrote something.
+    pub(crate) fn last_pass(&self) -> Option<Pass> {
+        self.stage().last_pass
     }
 
-    pub(crate) fn note_round(&self, round: Round) {
-        self.stage().last_round = Some(round);
+    pub(crate) fn note_pass(&self, pass: Pass) {
+        self.stage().last_pass = Some(pass);
+    }
+
+    /// Events that the next write of a flusher would carry.
+    pub(crate) fn pending(&self) -> u64 {
+        let next = {
+            let roster = self.roster();
+            let at = self.next_block.load(Ordering::Relaxed) % roster.blocks.len().max(1);
+            roster.blocks.get(at).map(|row| Arc::clone(&row.block))
+        };
+        let head = self.stage().head();
+        next.map_or(0, |block| block.pending(head))
     }
 
     /// Forgets what everybody has.
