@@ -92,7 +92,7 @@ fn save(folder: &Path, row: &Row, found: &Value) -> Result<()> {
     let text = serde_json::to_string(found)? + "\n";
     fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))?;
     let plots: Plots = serde_json::from_value(found["plots"].clone())?;
-    plot::write(folder, row.name, row.name, &plots).map(drop)
+    plot::write(folder, row.name, words::ENGLISH.row(row.name).0, &plots).map(drop)
 }
 
 async fn measure(row: &Row, options: &StandardOptions, measured: &Measured) -> Result<Value> {

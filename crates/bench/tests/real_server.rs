@@ -4,6 +4,7 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
+    process::{Command, Output},
 };
 
 use clap::Parser;
@@ -122,14 +123,64 @@ async fn pages_come_out_of_a_long_history() {
     }
 }
 
-/// Every kind of visit ends well, and what the server held for visitors is given back.
+/// The short form of `make soak`: every kind of visit ends well, and what the server held for visitors is given back.
 #[tokio::test]
-async fn visitors_leave_nothing_behind() {
-    let report = run("soak --rate 60 --rooms 5 --stay 300ms --warm-up 1s --duration 4s").await;
-    assert!(report["visits"].as_u64().unwrap() > 200, "{report}");
-    assert!(report["rooms_made"].as_u64().unwrap() > 10, "{report}");
-    assert!(report["returned"].as_u64().unwrap() > 10, "{report}");
+async fn a_minute_of_coming_and_going_leaves_nothing_behind() {
+    let report = run("soak --rate 100 --rooms 5 --warm-up 20s --duration 60s").await;
+    assert!(report["visits"].as_u64().unwrap() > 5500, "{report}");
+    assert!(report["rooms_made"].as_u64().unwrap() > 250, "{report}");
+    assert!(report["returned"].as_u64().unwrap() > 250, "{report}");
     assert_eq!((&report["visits_failed"], &report["not_back"]), (&0.into(), &0.into()), "{report}");
     assert!(report["stock_figures"].as_u64().unwrap() >= 3, "{report}");
     assert!(report["growth_per_10_min"].is_number(), "{report}");
+    // The store may keep so much in memory, and has little to keep so far.
+    assert!(report["server_bytes"].as_i64().unwrap() < 128 << 20, "{report}");
+}
+
+fn standard(server: &Path, out: &Path, only: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_grandstand-bench"))
+        .args(["standard", "--quick", "--only", only, "--serve"])
+        .arg(server)
+        .arg("--out")
+        .arg(out)
+        .output()
+        .unwrap()
+}
+
+/// A second run of the standard set adds its rows to those of the first, on pages in both languages.
+#[test]
+fn rows_are_measured_and_the_pages_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for only in ["idle,connect", "storm,acks"] {
+        let output = standard(&program(), folder.path(), only);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    let idle: Value = serde_json::from_str(&read("benchmarks/idle.json")).unwrap();
+    assert_eq!((&idle["workload"], &idle["members"]), (&"idle".into(), &150.into()));
+    let warnings = idle["warnings"].to_string();
+    assert!(warnings.contains("not to be published"), "{warnings}");
+    assert!(read("benchmarks/storm-latency.svg").starts_with("<svg"));
+    for (page, cell) in [
+        ("benchmarks.md", "| 18,000 lose their connection |"),
+        ("benchmarks.zh-CN.md", "| 18,000 人同时断线 |"),
+    ] {
+        let page = read(page);
+        assert!(page.contains(cell) && page.contains("(benchmarks/storm-latency.svg)"), "{page}");
+    }
+    let page = read("benchmarks.md");
+    let joined = page.lines().find(|line| line.contains("connected, logged in")).unwrap();
+    assert!(joined.contains("/s |"), "of the first run: {joined}");
+}
+
+/// What could not be measured is said, the rest is kept.
+#[test]
+fn a_row_that_fails_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = standard(Path::new("/does/not/exist"), folder.path(), "idle");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains("not measured") && error.contains("idle"), "{error}");
+    assert!(fs::read_to_string(folder.path().join("benchmarks.md")).unwrap().contains("not measured yet"));
+    let output = standard(&program(), folder.path(), "everything");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no row"), "{output:?}");
 }
