@@ -36,7 +36,7 @@ pub(crate) struct Keys {
 }
 
 pub(crate) const SERVER: Keys = Keys {
-    name: "deliveries",
+    name: "server",
     rate: ["deliveries_per_s", "deliveries"],
     delivered: ["delivered_share", "delivered"],
     p50: ["p50_ms", "p50"],
