@@ -58,7 +58,9 @@ STANDARD := target/release/grandstand-bench standard --serve $(GRANDSTAND_BIN) -
 bench: build ## The standard benchmarks, ten minutes on a quiet machine; writes docs/benchmarks.md.
 	$(STANDARD)
 
-soak: build ## The long ones, forty minutes: twenty minutes of churn, ten million messages; adds them to that page.
+soak: build ## The long ones, 45 minutes: accounts under load, churn, ten million messages; figures go to that page.
+	GRANDSTAND_LEDGER_ROUNDS=5 GRANDSTAND_LEDGER_MEMBERS=900 \
+	  cargo test --locked --package grandstand --test gateway ledger
 	$(STANDARD) --long
 
 check: console ## Format, lints, dependencies, generated code, tidiness.
