@@ -55,9 +55,18 @@ pub(crate) struct Crew {
     pub(crate) sample: u32,
     pub(crate) name: String,
     pub(crate) per_address: u32,
+    /// Members of other fleets who have taken source addresses before these.
+    pub(crate) before: u32,
     pub(crate) parallel: u32,
     pub(crate) receive_buffer: Option<u32>,
     pub(crate) reading: Reading,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Status {
+    pub(crate) received: [u64; 3],
+    pub(crate) closed: u32,
 }
 
 struct Process {
@@ -142,13 +151,18 @@ impl Fleet {
         Ok(())
     }
 
-    /// Messages that have come by now, and members who have lost their connection.
-    pub(crate) async fn status(&mut self) -> Result<(u64, u32)> {
+    /// Messages that have come by now, by level, and members who have no connection.
+    pub(crate) async fn status(&mut self) -> Result<Status> {
         let all = self.each(&Order::Status, |word| match word {
-            Word::Status { received, closed } => Some((received, closed)),
+            Word::Status { received, closed } => Some(Status { received, closed }),
             _ => None,
         });
-        Ok(all.await?.into_iter().fold((0, 0), |sum, (received, closed)| (sum.0 + received, sum.1 + closed)))
+        let mut sum = Status::default();
+        for status in all.await? {
+            (0..3).for_each(|level| sum.received[level] += status.received[level]);
+            sum.closed += status.closed;
+        }
+        Ok(sum)
     }
 
     /// What was found in this run so far.
@@ -190,6 +204,12 @@ impl Fleet {
     }
 }
 
+impl Status {
+    pub(crate) fn total(&self) -> u64 {
+        self.received.iter().sum()
+    }
+}
+
 impl Crew {
     fn plan(&self, first: u32, count: u32) -> Plan {
         Plan {
@@ -201,6 +221,7 @@ impl Crew {
             sample: self.sample.div_ceil(self.rooms.len().try_into().unwrap_or(1)),
             name: self.name.clone(),
             per_address: self.per_address,
+            before: self.before,
             parallel: self.parallel,
             receive_buffer: self.receive_buffer,
             reading: self.reading,

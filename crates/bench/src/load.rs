@@ -69,7 +69,10 @@ async fn join(plan: &Plan, number: u32) -> Result<Member> {
         Host::Server(endpoint) => endpoint.address,
         Host::Floor(address) => *address,
     };
-    let dial = Dial { from: source(address, number, plan.per_address), receive_buffer: plan.receive_buffer };
+    let dial = Dial {
+        from: source(address, plan.before + number, plan.per_address),
+        receive_buffer: plan.receive_buffer,
+    };
     let room = &plan.rooms[(number % rooms) as usize];
     let (transport, account) = match &plan.host {
         Host::Server(endpoint) => {

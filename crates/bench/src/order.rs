@@ -38,7 +38,7 @@ pub(crate) enum Word {
     /// All sampled members of this process have these messages: publisher, level, sequence.
     Seen(Vec<Key>),
     Status {
-        received: u64,
+        received: [u64; 3],
         closed: u32,
     },
     Found(Box<Findings>),
@@ -65,6 +65,8 @@ pub(crate) struct Plan {
     /// Client ids begin so.
     pub(crate) name: String,
     pub(crate) per_address: u32,
+    /// Members of other fleets who have taken source addresses before these.
+    pub(crate) before: u32,
     /// Connections that are being made at one time.
     pub(crate) parallel: u32,
     /// `SO_RCVBUF` of the members.

@@ -142,7 +142,7 @@ impl Receiver {
                 Word::Returning
             }
             Order::Status => Word::Status {
-                received: self.desk.tally.as_ref().map_or(0, |tally| tally.received()),
+                received: self.desk.tally.as_ref().map_or([0; 3], |tally| tally.received()),
                 closed: self.members.iter().filter(|member| member.ended.is_some()).count() as u32,
             },
             Order::Finish => {

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     fan::{describe, warn},
+    load::room_size,
     machine,
     measured::Measured,
     options::SlowOptions,
@@ -47,7 +48,8 @@ pub(crate) async fn run(target: &Target, options: &SlowOptions) -> Result<Report
     let before = Held::now(target)?;
     let with = stage.measure(tempo, traffic.warm_up, traffic.duration).await?;
     let after = Held::now(target)?;
-    let found = stage.finish_slow(options.recover).await?;
+    let high = options.recover.then(|| expected(&with, slow, 0));
+    let found = stage.finish_slow(high).await?;
     stage.close().await?;
 
     let mut report = Report::new("slow");
@@ -115,6 +117,15 @@ fn held(report: &mut Report, slow: u32, before: Held, after: Held) {
     }
 }
 
+/// Deliveries of a level that slow members should get.
+fn expected(with: &Measured, slow: u32, level: usize) -> u64 {
+    let rooms = with.members.len() as u32;
+    let sizes = (0..rooms).map(|room| u64::from(room_size(slow, rooms, room)));
+    let sizes: Vec<_> = sizes.collect();
+    let sent = with.published.sent.iter().enumerate();
+    sent.map(|(publisher, sent)| u64::from(sent[level]) * sizes[publisher % sizes.len()]).sum()
+}
+
 /// What the slow members got, of each level.
 fn slow_members(report: &mut Report, with: &Measured, found: &Findings, slow: u32) {
     const LEVELS: [[&str; 2]; 3] = [
@@ -122,11 +133,10 @@ fn slow_members(report: &mut Report, with: &Measured, found: &Findings, slow: u3
         ["slow_normal_share", "NORMAL that they got"],
         ["slow_low_share", "LOW that they got"],
     ];
-    let rooms = with.members.len() as u64;
     for (level, [key, label]) in LEVELS.into_iter().enumerate() {
-        let sent: u64 = with.published.sent.iter().map(|sent| u64::from(sent[level])).sum();
-        if sent > 0 {
-            report.share(key, label, found.received[level], sent * u64::from(slow) / rooms);
+        let expected = expected(with, slow, level);
+        if expected > 0 {
+            report.share(key, label, found.received[level], expected);
         }
     }
     let again = found.repeated.iter().sum::<u64>();

@@ -9,7 +9,7 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     affinity, busy, clock,
-    fleet::{Crew, Fleet},
+    fleet::{Crew, Fleet, Status},
     floor::{self, process::FloorProcess},
     load::room_size,
     machine,
@@ -32,6 +32,16 @@ const SILENCE: u64 = 1_000_000;
 
 /// … and not longer than this.
 const DRAIN: u64 = 30_000_000;
+
+/// How often it is looked.
+const LOOK: u64 = 20_000;
+
+/// Who reads again after a long time waits for the next probe of the server's kernel, and each comes later than the one
+/// before: nobody is given up within this time …
+const STANDSTILL: u64 = 20_000_000;
+
+/// … or after this one.
+const CATCH_UP: u64 = 120_000_000;
 
 pub(crate) struct Stage {
     pub(crate) fleet: Fleet,
@@ -71,7 +81,7 @@ impl Stage {
         let rooms = make_rooms(target, traffic.rooms).await?;
         let names: Vec<_> = rooms.iter().map(|room| room.as_str().to_owned()).collect();
         let host = Host::Server(target.endpoint.clone());
-        let fleet = join(&host, traffic, part, &names).await?;
+        let fleet = join(&host, traffic, part, &names, 0).await?;
         let mut publishers = Vec::new();
         for number in 0..traffic.publishers {
             let socket = Socket::dial(&target.endpoint, Dial::default(), &client_id(number)).await?;
@@ -94,7 +104,7 @@ impl Stage {
     pub(crate) async fn of_floor(floor: &FloorProcess, traffic: &TrafficOptions) -> Result<Self> {
         let host = Host::Floor(floor.address);
         let rooms = vec![String::new()];
-        let fleet = join(&host, traffic, &Part::all(traffic), &rooms).await?;
+        let fleet = join(&host, traffic, &Part::all(traffic), &rooms, 0).await?;
         let mut publishers = Vec::new();
         for number in 0..traffic.publishers {
             let transport = floor::process::connect(floor.address, Dial::default()).await?;
@@ -107,20 +117,17 @@ impl Stage {
 
     /// More members come into the rooms. They count the same runs, and are not measured with the others.
     pub(crate) async fn join_slow(&mut self, part: &Part) -> Result<()> {
-        self.slow = Some(join(&self.host, &self.traffic, part, &self.rooms).await?);
+        self.slow = Some(join(&self.host, &self.traffic, part, &self.rooms, self.fleet.members).await?);
         Ok(())
     }
 
-    /// What the slow members have, after they have read everything and come back if they are to `recover`.
-    pub(crate) async fn finish_slow(&mut self, recover: bool) -> Result<Findings> {
+    /// What the slow members have. If so many HIGH deliveries are expected, they first read everything, come back if
+    /// they must, and are waited for.
+    pub(crate) async fn finish_slow(&mut self, high: Option<u64>) -> Result<Findings> {
         let slow = self.slow.as_mut().context("nobody is slow")?;
-        if recover {
+        if let Some(high) = high {
             slow.read(Reading::All).await?;
-            drain(slow, u64::MAX).await?;
-            if let Host::Server(endpoint) = &self.host {
-                slow.call_back(endpoint).await?;
-                drain(slow, u64::MAX).await?;
-            }
+            catch_up(slow, &self.host, high).await?;
         }
         slow.finish().await
     }
@@ -203,11 +210,11 @@ impl Stage {
             return Ok(());
         }
         progress.set_style(crate::report::bar("{msg} {wide_bar} {pos}/{len} s"));
-        let (mut at, mut last) = (from, self.fleet.status().await?.0);
+        let (mut at, mut last) = (from, self.fleet.status().await?.total());
         while at + second <= until {
             at += second;
             clock::sleep_until(at).await;
-            let received = self.fleet.status().await?.0;
+            let received = self.fleet.status().await?.total();
             let rate = per_second(received - last, Duration::from_secs(1));
             progress.set_message(format!("{rate:.0} deliveries/s"));
             progress.inc(1);
@@ -237,22 +244,69 @@ impl Stage {
 
 /// Waits until so much has come, or nothing more does.
 async fn drain(fleet: &mut Fleet, expected: u64) -> Result<()> {
-    let start = clock::now();
-    let (mut last, mut since) = (0, start);
+    let mut watch = Watch::new();
+    while watch.look(fleet).await?.total() < expected && watch.quiet() < SILENCE && watch.age() < DRAIN {
+        clock::sleep_until(clock::now() + LOOK).await;
+    }
+    Ok(())
+}
+
+/// Waits until all HIGH messages have come and nothing more does. Who has been closed comes back.
+async fn catch_up(fleet: &mut Fleet, host: &Host, high: u64) -> Result<()> {
+    let mut watch = Watch::new();
     loop {
-        let received = fleet.status().await?.0;
-        let now = clock::now();
-        if received != last {
-            (last, since) = (received, now);
+        let status = watch.look(fleet).await?;
+        if watch.quiet() >= SILENCE {
+            if status.received[0] >= high || watch.quiet() >= STANDSTILL || watch.age() >= CATCH_UP {
+                return Ok(());
+            }
+            if let (Host::Server(endpoint), true) = (host, status.closed > 0) {
+                fleet.call_back(endpoint).await?;
+            }
         }
-        if received >= expected || now >= since + SILENCE || now >= start + DRAIN {
-            return Ok(());
-        }
-        clock::sleep_until(now + 20_000).await;
+        clock::sleep_until(clock::now() + LOOK).await;
     }
 }
 
-async fn join(host: &Host, traffic: &TrafficOptions, part: &Part, rooms: &[String]) -> Result<Fleet> {
+/// Sees since when nothing has come.
+struct Watch {
+    start: u64,
+    since: u64,
+    last: u64,
+    now: u64,
+}
+
+impl Watch {
+    fn new() -> Self {
+        let now = clock::now();
+        Self { start: now, since: now, last: 0, now }
+    }
+
+    async fn look(&mut self, fleet: &mut Fleet) -> Result<Status> {
+        let status = fleet.status().await?;
+        self.now = clock::now();
+        if status.total() != self.last {
+            (self.last, self.since) = (status.total(), self.now);
+        }
+        Ok(status)
+    }
+
+    fn quiet(&self) -> u64 {
+        self.now - self.since
+    }
+
+    fn age(&self) -> u64 {
+        self.now - self.start
+    }
+}
+
+async fn join(
+    host: &Host,
+    traffic: &TrafficOptions,
+    part: &Part,
+    rooms: &[String],
+    before: u32,
+) -> Result<Fleet> {
     let crew = Crew {
         host: host.clone(),
         members: part.members,
@@ -260,6 +314,7 @@ async fn join(host: &Host, traffic: &TrafficOptions, part: &Part, rooms: &[Strin
         sample: traffic.sample,
         name: part.name.clone(),
         per_address: traffic.per_address,
+        before,
         parallel: traffic.parallel,
         receive_buffer: part.receive_buffer,
         reading: part.reading,

@@ -165,8 +165,8 @@ impl Tally {
         self.found.wrong += u64::from(!right);
     }
 
-    pub(crate) fn received(&self) -> u64 {
-        self.found.received.iter().sum()
+    pub(crate) fn received(&self) -> [u64; 3] {
+        self.found.received
     }
 
     /// What all sampled members have since this was last asked.
