@@ -180,7 +180,8 @@ impl Bound {
             Self::UpTo(bound) => format!("≤ {}", round(unit, bound)),
             Self::OrMore(bound) => format!("≥ {}", round(unit, bound)),
             Self::UpToTimes(factor, row) => {
-                format!("≤ {factor} × ({} {})", language.of, language.row(row).0)
+                let [before, after] = language.of;
+                format!("≤ {factor} × {before}{}{after}", language.row(row).0)
             }
         }
     }

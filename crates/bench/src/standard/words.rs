@@ -22,8 +22,8 @@ pub(super) struct Language {
     pub(super) met: &'static str,
     pub(super) missed: &'static str,
     pub(super) not_measured: &'static str,
-    /// Before the name of the row whose figure is the measure.
-    pub(super) of: &'static str,
+    /// Around the name of the row whose figure is the measure.
+    pub(super) of: [&'static str; 2],
     pub(super) overview: &'static str,
     pub(super) command: &'static str,
     pub(super) runs: &'static str,

@@ -25,7 +25,7 @@ pub(in crate::standard) const CHINESE: Language = Language {
     met: "达到",
     missed: "未达到",
     not_measured: "尚未测量",
-    of: "对比项目：",
+    of: ["（对比项目：", "）"],
     overview: "总览",
     command: "命令：",
     runs: "次，取中位数",

@@ -30,7 +30,7 @@ What was found, with everything else that was measured, is in [benchmarks/](benc
     met: "met",
     missed: "missed",
     not_measured: "not measured yet",
-    of: "of the row",
+    of: ["(of the row ", ")"],
     overview: "Overview",
     command: "Command:",
     runs: "runs, medians of them",
