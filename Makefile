@@ -59,7 +59,7 @@ bench: build ## The standard benchmarks, ten minutes on a quiet machine; writes 
 	$(STANDARD)
 
 soak: build ## The long ones, 45 minutes: accounts under load, churn, ten million messages; figures go to that page.
-	GRANDSTAND_LEDGER_ROUNDS=5 GRANDSTAND_LEDGER_MEMBERS=900 \
+	GRANDSTAND_LEDGER_ROUNDS=3 GRANDSTAND_LEDGER_MEMBERS=900 \
 	  cargo test --locked --package grandstand --test gateway ledger
 	$(STANDARD) --long
 
