@@ -1,4 +1,4 @@
-//! The operator's port of the server: gauges, read as Prometheus reads them.
+//! The operator's port of the server: gauges and counters, read as Prometheus reads them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,8 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// All gauges by their name with its labels.
 pub(crate) async fn gauges(admin: &str) -> Result<BTreeMap<String, f64>> {
+    metrics(admin, " gauge").await
+}
+
+/// All counters by their name with its labels.
+pub(crate) async fn counters(admin: &str) -> Result<BTreeMap<String, f64>> {
+    metrics(admin, " counter").await
+}
+
+async fn metrics(admin: &str, kind: &str) -> Result<BTreeMap<String, f64>> {
     let text = timeout(PATIENCE, get(admin, "/metrics")).await.context("the operator's port is silent")??;
-    Ok(parse(&text))
+    Ok(parse(&text, kind))
 }
 
 /// HTTP/1.0: the answer ends with the connection, and needs no library.
@@ -37,20 +46,21 @@ async fn get(admin: &str, path: &str) -> Result<String> {
     Ok(body.to_owned())
 }
 
-fn parse(text: &str) -> BTreeMap<String, f64> {
-    let mut gauges = BTreeMap::new();
-    let mut gauge = None;
+/// Metrics of one kind: ` gauge` or ` counter`.
+fn parse(text: &str, kind: &str) -> BTreeMap<String, f64> {
+    let mut metrics = BTreeMap::new();
+    let mut metric = None;
     for line in text.lines() {
-        if let Some(kind) = line.strip_prefix("# TYPE ") {
-            gauge = kind.strip_suffix(" gauge");
+        if let Some(declared) = line.strip_prefix("# TYPE ") {
+            metric = declared.strip_suffix(kind);
         } else if let Some((name, value)) = line.rsplit_once(' ')
-            && gauge.is_some_and(|gauge| name.split('{').next() == Some(gauge))
+            && metric.is_some_and(|metric| name.split('{').next() == Some(metric))
             && let Ok(value) = value.parse()
         {
-            gauges.insert(name.to_owned(), value);
+            metrics.insert(name.to_owned(), value);
         }
     }
-    gauges
+    metrics
 }
 
 #[cfg(test)]
@@ -64,7 +74,8 @@ mod tests {
                     # TYPE pending gauge\npending{level=\"high\"} 1.5\npending{level=\"a b\"} 2\n";
         let expected =
             [("pending{level=\"a b\"}", 2.0), ("pending{level=\"high\"}", 1.5), ("sessions", 12.0)];
-        assert_eq!(parse(text), expected.map(|(name, value)| (name.to_owned(), value)).into());
+        assert_eq!(parse(text, " gauge"), expected.map(|(name, value)| (name.to_owned(), value)).into());
+        assert_eq!(parse(text, " counter"), [("sent_total".to_owned(), 99.0)].into());
     }
 
     #[tokio::test]

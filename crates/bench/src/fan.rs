@@ -9,6 +9,7 @@ use anyhow::{Result, ensure};
 use crate::{
     affinity::Split,
     floor::process::FloorProcess,
+    ledger::Ledger,
     machine,
     measured::{Measured, median},
     options::{FanOptions, FloorMode, FloorOptions, TempoOptions, TrafficOptions},
@@ -34,6 +35,7 @@ pub(crate) async fn run(target: &Target, options: &FanOptions) -> Result<Report>
         Some(mode) => Some(floor(*mode, traffic, options.target.pin).await?),
         None => None,
     };
+    let before = Ledger::read(target).await?;
     let (mut of_server, mut of_floor) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         of_server.push(server.measure(tempo, traffic.warm_up, traffic.duration).await?);
@@ -42,6 +44,7 @@ pub(crate) async fn run(target: &Target, options: &FanOptions) -> Result<Report>
         }
     }
     let memory = target.pid.map(machine::resident).transpose()?;
+    let after = Ledger::read(target).await?;
     server.close().await?;
     if let Some((stage, process)) = floor {
         stage.close().await?;
@@ -53,6 +56,7 @@ pub(crate) async fn run(target: &Target, options: &FanOptions) -> Result<Report>
     describe(&mut report, traffic, rounds);
     describe_tempo(&mut report, tempo);
     tell(&mut report, &SERVER, traffic, &of_server);
+    after.tell(&before, &mut report);
     if let Some(memory) = memory {
         report.bytes("server_bytes", "memory of the server", i64::try_from(memory)?);
     }

@@ -1,7 +1,7 @@
 //! Load tool: workloads over the real protocol against a running server.
 //!
-//! Latencies go into HDR histograms. All of the load runs on one thread, so that its CPU share says whether the
-//! server or the load was the limit.
+//! Latencies go into HDR histograms. Where members receive, they live in load processes of one thread each; every
+//! other load runs on one thread. So its CPU share says whether the server or the load was the limit.
 
 mod ack;
 mod admin;
@@ -17,6 +17,7 @@ mod frame;
 mod history;
 mod idle;
 mod latency;
+mod ledger;
 mod level_mix;
 mod link;
 mod load;

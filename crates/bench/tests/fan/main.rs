@@ -21,6 +21,8 @@ async fn every_member_gets_every_message_whatever_the_shape() {
         assert!(number(&report, "deliveries_per_s") > 100.0, "{report}");
         assert!(number(&report, "last_p99_ms") >= number(&report, "p50_ms"), "{report}");
         assert!(number(&report, "p50_ms") > 0.0, "{report}");
+        assert_eq!(number(&report, "shed"), 0.0, "{report}");
+        assert!(number(&report, "write_bytes") >= number(&report, "frame_bytes"), "{report}");
     }
 }
 
