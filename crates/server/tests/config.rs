@@ -46,7 +46,7 @@ fn nothing_has_to_be_configured() {
     assert_eq!(config.limits.read_timeout, Duration::from_secs(400));
     assert_eq!(config.limits.frame, 64 * 1024);
     assert_eq!(config.limits.backlog_age, Duration::from_secs(30));
-    assert_eq!((config.limits.replay, config.limits.opens_at_once), (1_000, 256));
+    assert_eq!((config.limits.replay, config.limits.opens_at_once), (1_000, 1_000));
     assert_eq!(config.limits.handshakes_per_second, 5_000);
     assert_eq!(config.limits.handshakes_per_second_per_address, 1_000);
     assert_eq!(

@@ -103,7 +103,7 @@ impl Default for Limits {
             sessionless_sockets: None,
             handshakes_per_second: 5_000,
             handshakes_per_second_per_address: 1_000,
-            opens_at_once: 256,
+            opens_at_once: 1_000,
             upgrade_timeout: seconds(10),
             tls_timeout: seconds(5),
             request_head: Size(16 * KIB),

@@ -132,6 +132,11 @@ impl Port {
         self.connections.close();
     }
 
+    fn seat(&self, peer: IpAddr) -> Result<Seat, Refusal> {
+        let proxied = proxy::is_trusted(&self.trusted_proxies, peer);
+        if proxied { self.admission.enter_through_proxy() } else { self.admission.enter(peer) }
+    }
+
     #[must_use]
     pub fn admission(&self) -> &Admission {
         &self.admission
@@ -172,7 +177,10 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
                     info!("accepting connections again");
                 }
                 pause = ACCEPT_PAUSES.0;
-                port.connections.spawn(serve(Arc::clone(&port), stream, peer.ip().to_canonical()));
+                let peer = peer.ip().to_canonical();
+                // Here and not in the task, which may run after thousands more were accepted.
+                let seat = port.seat(peer);
+                port.connections.spawn(serve(Arc::clone(&port), stream, peer, seat));
                 burst += 1;
                 if burst % ACCEPT_BURST == 0 {
                     tokio::task::yield_now().await;
@@ -203,14 +211,12 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
 }
 
 /// A socket until its end, or until it is upgraded: the WebSocket gets a task of its own, which is smaller.
-async fn serve(port: Arc<Port>, stream: TcpStream, peer: IpAddr) {
+async fn serve(port: Arc<Port>, stream: TcpStream, peer: IpAddr, seat: Result<Seat, Refusal>) {
     let deadline = Instant::now() + port.limits.upgrade_timeout;
     if let Err(error) = prepare(&stream) {
         debug!(%error, "a socket ended before it began");
         return;
     }
-    let proxied = proxy::is_trusted(&port.trusted_proxies, peer);
-    let seat = if proxied { port.admission.enter_through_proxy() } else { port.admission.enter(peer) };
     let seat = match seat {
         Ok(seat) => seat,
         Err(refusal) => return refuse(&port, stream.into(), refusal).await,
