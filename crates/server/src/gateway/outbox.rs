@@ -103,24 +103,16 @@ const REPLY_OVERHEAD: usize = 160;
 /// Bytes of one write (design 5).
 pub(crate) const WRITE_BYTES: usize = 64 * 1024;
 
+/// Small, because every write to a member touches it.
 #[derive(Debug)]
 struct State {
     transport: Transport,
-    /// What the socket has not taken of the last write: the rest of a frame, or of some replies.
-    unsent: Bytes,
-    /// TLS may hold bytes that the socket has not taken.
-    unflushed: bool,
-    /// Replies, pongs, notices.
-    control: VecDeque<Bytes>,
-    control_bytes: usize,
-    /// HIGH messages of the gap, delivered before the live ones. Bounded by whoever read them from the store.
-    replayed: VecDeque<Frame>,
-    /// Members whose rooms have more for them.
-    behind: Vec<Weak<Session>>,
+    waiting: Option<Box<Waiting>>,
     receipts: Option<Box<Receipts>>,
     /// The writer knows of a ping that is due later.
     awaits_ping: bool,
-    signals: Vec<Signal>,
+    /// TLS may hold bytes that the socket has not taken.
+    unflushed: bool,
     /// Only control frames go out: the HIGH messages of the gap have to come first.
     held: bool,
     /// Nothing more is taken; the writer flushes what is there.
@@ -129,19 +121,29 @@ struct State {
     broken: bool,
 }
 
+/// What waits for the connection's task. Most connections are idle most of the time, and have none.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// What the socket has not taken of the last write: the rest of a frame, or of some replies.
+    unsent: Bytes,
+    /// Replies, pongs, notices.
+    control: VecDeque<Bytes>,
+    control_bytes: usize,
+    /// HIGH messages of the gap, delivered before the live ones. Bounded by whoever read them from the store.
+    replayed: VecDeque<Frame>,
+    /// Members whose rooms have more for them.
+    behind: Vec<Weak<Session>>,
+    signals: Vec<Signal>,
+}
+
 impl Outbox {
     pub fn new(transport: Transport) -> Self {
         let state = State {
             transport,
-            unsent: Bytes::new(),
-            unflushed: false,
-            control: VecDeque::new(),
-            control_bytes: 0,
-            replayed: VecDeque::new(),
-            behind: Vec::new(),
+            waiting: None,
             receipts: None,
             awaits_ping: false,
-            signals: Vec::new(),
+            unflushed: false,
             held: false,
             closed: false,
             broken: false,
@@ -211,7 +213,7 @@ impl Outbox {
     pub fn release(&self, replayed: Vec<Frame>) {
         let mut state = self.lock();
         if !state.closed {
-            state.replayed.extend(replayed);
+            state.waiting().replayed.extend(replayed);
         }
         state.held = false;
         drop(state);
@@ -221,16 +223,23 @@ impl Outbox {
     /// What still waits for a session that left its room is not for it any more.
     pub fn forget(&self, session: SessionId) {
         let mut state = self.lock();
-        state.replayed.retain(|frame| frame.member != session);
-        state.behind.retain(|known| known.upgrade().is_some_and(|known| known.identity.session != session));
+        if let Some(waiting) = &mut state.waiting {
+            let is_other = |known: &Weak<Session>| {
+                known.upgrade().is_some_and(|known| known.identity.session != session)
+            };
+            waiting.replayed.retain(|frame| frame.member != session);
+            waiting.behind.retain(is_other);
+        }
+        state.tidy();
     }
 
     /// Of closes the first counts.
     pub fn signal(&self, signal: Signal) {
         let is_close = |signal: &Signal| matches!(signal, Signal::Close(_));
         let mut state = self.lock();
-        if !is_close(&signal) || !state.signals.iter().any(is_close) {
-            state.signals.push(signal);
+        let signals = &mut state.waiting().signals;
+        if !is_close(&signal) || !signals.iter().any(is_close) {
+            signals.push(signal);
         }
         drop(state);
         self.signalled.notify_one();
@@ -238,12 +247,15 @@ impl Outbox {
 
     /// Whether so many replies wait that no further command is read.
     pub(super) fn is_full(&self) -> bool {
-        self.lock().control_bytes > REPLIES_WAITING
+        self.lock().is_full()
     }
 
     /// Takes the signals that came, oldest first.
     pub(super) fn take_signals(&self) -> Vec<Signal> {
-        std::mem::take(&mut self.lock().signals)
+        let mut state = self.lock();
+        let signals = state.waiting.as_mut().map(|waiting| std::mem::take(&mut waiting.signals));
+        state.tidy();
+        signals.unwrap_or_default()
     }
 
     /// Reads from the socket.
@@ -266,9 +278,9 @@ impl Outbox {
     /// Writes what waits here. Ready when all of it is out and the rooms' turn has come.
     pub(super) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.lock();
-        let was_full = state.control_bytes > REPLIES_WAITING;
+        let was_full = state.is_full();
         let drained = state.poll_drain(cx);
-        if was_full && state.control_bytes <= REPLIES_WAITING {
+        if was_full && !state.is_full() {
             self.signalled.notify_one();
         }
         drained
@@ -285,7 +297,9 @@ impl Outbox {
         if state.held {
             return Vec::new();
         }
-        std::mem::take(&mut state.behind).into_iter().filter_map(|session| session.upgrade()).collect()
+        let behind = state.waiting.as_mut().map(|waiting| std::mem::take(&mut waiting.behind));
+        state.tidy();
+        behind.unwrap_or_default().into_iter().filter_map(|session| session.upgrade()).collect()
     }
 
     /// Asks for the confirmation of HIGH messages, if it is time: true when there is a ping to write now.
@@ -314,8 +328,10 @@ impl Outbox {
 
     /// Whether nothing waits here.
     pub(super) fn is_drained(&self) -> bool {
-        let state = self.lock();
-        state.unsent.is_empty() && state.control.is_empty()
+        self.lock()
+            .waiting
+            .as_ref()
+            .is_none_or(|waiting| waiting.unsent.is_empty() && waiting.control.is_empty())
     }
 
     /// Lets the last control frame in and closes. Replies before it still go out; the messages that wait are left out,
@@ -326,8 +342,10 @@ impl Outbox {
             if let Some(bytes) = last {
                 state.push_control(bytes);
             }
-            state.replayed = VecDeque::new();
-            state.behind = Vec::new();
+            if let Some(waiting) = &mut state.waiting {
+                waiting.replayed.clear();
+                waiting.behind.clear();
+            }
             state.closed = true;
         }
         drop(state);
@@ -343,13 +361,26 @@ impl State {
     /// Whether nothing comes before the messages of rooms.
     fn is_clear(&self) -> bool {
         !(self.held || self.closed || self.broken || self.unflushed)
-            && self.unsent.is_empty()
-            && self.control.is_empty()
-            && self.replayed.is_empty()
+            && self.waiting.as_ref().is_none_or(|waiting| waiting.is_clear())
+    }
+
+    /// Whether so many replies wait that no further command is read.
+    fn is_full(&self) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| waiting.control_bytes > REPLIES_WAITING)
+    }
+
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_default()
+    }
+
+    /// Gives back what is not needed any more.
+    fn tidy(&mut self) {
+        self.waiting
+            .take_if(|waiting| waiting.is_clear() && waiting.behind.is_empty() && waiting.signals.is_empty());
     }
 
     fn write(&mut self, batch: Batch<'_>, reader: Reader<'_>, now: Duration) -> Taken {
-        let confirms = reader.session.confirms_high && !batch.numbered.is_empty();
+        let confirms = !batch.numbered.is_empty() && reader.session.confirms_high;
         // As it will be when everything is taken: the ping then goes in the same write.
         let mut after = confirms.then(|| self.receipts.clone().unwrap_or_else(|| Box::new(Receipts::new())));
         let ping = after.as_mut().and_then(|after| {
@@ -371,11 +402,14 @@ impl State {
                 self.receipts = after;
                 self.awaits_ping &= tail.is_empty();
             }
-            self.unsent = tail.slice(written - batch.bytes.len()..);
+            let rest = tail.slice(written - batch.bytes.len()..);
+            if !rest.is_empty() {
+                self.waiting().unsent = rest;
+            }
             return if self.is_clear() { Taken::All } else { Taken::Frames(batch.ends.len()) };
         }
         let cut = batch.ends.partition_point(|end| *end <= written);
-        self.unsent = Bytes::copy_from_slice(&batch.bytes[written..batch.ends[cut]]);
+        self.waiting().unsent = Bytes::copy_from_slice(&batch.bytes[written..batch.ends[cut]]);
         let newest = batch.numbered.iter().take_while(|(frame, _)| *frame <= cut).last();
         if let Some((_, number)) = newest.filter(|_| confirms) {
             self.receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(reader.receipt(*number));
@@ -389,41 +423,61 @@ impl State {
 
     /// Whether the member was not known to be behind.
     fn fall_behind(&mut self, session: &Arc<Session>) -> bool {
-        if self.closed || self.behind.iter().any(|known| known.as_ptr() == Arc::as_ptr(session)) {
+        if self.closed {
             return false;
         }
-        self.behind.push(Arc::downgrade(session));
-        true
+        let behind = &mut self.waiting().behind;
+        let is_known = behind.iter().any(|known| known.as_ptr() == Arc::as_ptr(session));
+        if !is_known {
+            behind.push(Arc::downgrade(session));
+        }
+        !is_known
     }
 
     fn push_control(&mut self, bytes: Bytes) {
-        self.control_bytes += bytes.len() + REPLY_OVERHEAD;
-        self.control.push_back(bytes);
+        let waiting = self.waiting();
+        waiting.control_bytes += bytes.len() + REPLY_OVERHEAD;
+        waiting.control.push_back(bytes);
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            if self.unsent.is_empty() && !self.next_write() {
-                let flushed = Pin::new(&mut self.transport).poll_flush(cx);
-                // Until it is done nobody else may write: that would take the wake-up from the writer.
-                self.unflushed = flushed.is_pending();
-                ready!(flushed)?;
-                return Poll::Ready(if self.broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) });
-            }
-            let written = ready!(Pin::new(&mut self.transport).poll_write(cx, &self.unsent))?;
+        while self.next_write() {
+            let Some(Waiting { unsent, .. }) = self.waiting.as_deref_mut() else { break };
+            let written = ready!(Pin::new(&mut self.transport).poll_write(cx, unsent))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.unsent.advance(written);
-            if self.unsent.is_empty() {
+            unsent.advance(written);
+            if unsent.is_empty() {
                 // `Bytes` would keep the whole allocation.
-                self.unsent = Bytes::new();
+                *unsent = Bytes::new();
             }
         }
+        self.tidy();
+        let flushed = Pin::new(&mut self.transport).poll_flush(cx);
+        // Until it is done nobody else may write: that would take the wake-up from the writer.
+        self.unflushed = flushed.is_pending();
+        ready!(flushed)?;
+        Poll::Ready(if self.broken { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) })
     }
 
-    /// Gathers replies, or if there are none what is replayed, into one write. False when nothing waits.
+    /// Whether there is something to write: the rest of the last write, or replies, or what is replayed.
     fn next_write(&mut self) -> bool {
+        let Some(waiting) = self.waiting.as_deref_mut() else { return false };
+        if waiting.unsent.is_empty() {
+            waiting.gather(self.held, &mut self.receipts);
+        }
+        !waiting.unsent.is_empty()
+    }
+}
+
+impl Waiting {
+    fn is_clear(&self) -> bool {
+        self.unsent.is_empty() && self.control.is_empty() && self.replayed.is_empty()
+    }
+
+    /// Gathers replies, and behind the last of them what is replayed, into one write.
+    fn gather(&mut self, held: bool, receipts: &mut Option<Box<Receipts>>) {
         let mut parts = Vec::new();
         let mut size = 0;
         while let Some(bytes) =
@@ -434,22 +488,15 @@ impl State {
             parts.push(bytes);
         }
         while self.control.is_empty()
-            && !self.held
+            && !held
             && let Some(frame) =
                 self.replayed.pop_front_if(|frame| size == 0 || size + frame.bytes.len() <= WRITE_BYTES)
         {
             size += frame.bytes.len();
             if let Some(receipt) = frame.receipt {
-                self.receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(receipt);
+                receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(receipt);
             }
             parts.push(frame.bytes);
-        }
-        // Most connections are idle most of the time: what they once needed is given back.
-        if self.control.is_empty() {
-            self.control = VecDeque::new();
-        }
-        if self.replayed.is_empty() {
-            self.replayed = VecDeque::new();
         }
         self.unsent = match &parts[..] {
             [only] => only.clone(),
@@ -459,7 +506,6 @@ impl State {
                 gathered.freeze()
             }
         };
-        !self.unsent.is_empty()
     }
 }
 

@@ -184,6 +184,10 @@ mod tests {
         let gone = Arc::downgrade(&hub);
         drop(hub);
         app.leave(&session, &room);
+        while gone.strong_count() > 1 {
+            // The flusher finds that there is nothing left to do.
+            tokio::task::yield_now().await;
+        }
 
         advance(FATE_AGE).await;
         app.forget_empty_rooms();
