@@ -189,6 +189,10 @@ impl Soak<'_> {
         report.faults("visits_failed", "visits that failed", tally.failures.values().sum());
         report.bytes("server_bytes", "server, mean after the warm-up", growth.mean() as i64);
         report.growth("growth_per_10_min", "its growth per 10 minutes", growth.per_ten_minutes());
+        if let Some(folder) = self.target.folder() {
+            let bytes = i64::try_from(machine::folder_size(folder)?)?;
+            report.bytes("store_bytes", "data folder, at the end", bytes);
+        }
         let files = |stock: &Stock| stock.get("open files").copied().unwrap_or_default() as u64;
         report.count("files_before", "open files of the server, before", files(before));
         report.count("files_after", "open files of the server, after", files(after));

@@ -67,7 +67,7 @@ fn a_soak_takes_twenty_minutes_and_a_history_a_million_messages() {
     let Workload::Soak(soak) = parse("soak --serve b").unwrap().workload else { panic!("another") };
     assert_eq!(
         (soak.rate, soak.duration, soak.warm_up),
-        (1500, Duration::from_secs(1200), Duration::from_secs(240))
+        (1500, Duration::from_secs(1200), Duration::from_secs(480))
     );
     let Workload::History(history) = parse("history --serve b --keep d").unwrap().workload else {
         panic!("another")

@@ -255,7 +255,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "soak",
-        command: "soak --rate 1500 --warm-up 4m --duration 20m",
+        command: "soak --rate 1500 --warm-up 8m --duration 20m",
         runs: 1,
         is_long: true,
         figures: &[
