@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run test check format build console debian-packages bench soak \
-        test-rust test-console test-websocket test-js test-java test-browser
+        test-rust test-schedules test-console test-websocket test-js test-java test-browser
 
 export GRANDSTAND_BIN := $(CURDIR)/target/release/grandstand
 # Benchmark figures say what they were made with.
@@ -28,6 +28,7 @@ console/dist/index.html: $(shell find console/src console/index.html console/vit
 
 test: debian-packages build ## Every test there is; installs what they need.
 	$(MAKE) test-rust
+	$(MAKE) test-schedules
 	$(MAKE) test-console
 	$(MAKE) test-websocket
 	$(MAKE) test-js
@@ -36,6 +37,9 @@ test: debian-packages build ## Every test there is; installs what they need.
 
 test-rust: build ## Rules, codec, store, gateway, client: the Rust tests.
 	cargo test --workspace --locked
+
+test-schedules: ## What the threads of fan-out share, in orders that a machine rarely takes.
+	cargo test --package grandstand --lib --features shuttle --locked schedules::
 
 test-console: console ## The demo room's own logic.
 	cd console && npm test
@@ -66,6 +70,7 @@ soak: build ## The long ones, 45 minutes: accounts under load, churn, ten millio
 check: console ## Format, lints, dependencies, generated code, tidiness.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo clippy --package grandstand --lib --profile test --features shuttle --locked -- --deny warnings
 	cargo xtask codegen --check
 	cargo xtask tidy
 	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny --version 0.20.2

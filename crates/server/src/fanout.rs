@@ -9,6 +9,9 @@ mod block;
 mod broadcast;
 mod engine;
 mod flush;
+#[cfg(test)]
+#[cfg(feature = "shuttle")]
+mod schedules;
 mod stage;
 mod stored;
 

@@ -16,4 +16,5 @@ pub mod router;
 pub mod service;
 pub mod shutdown;
 pub mod store;
+mod sync;
 mod upkeep;

@@ -9,7 +9,7 @@ mod turn;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -23,7 +23,11 @@ use tokio::time::Instant;
 
 use self::turn::Turns;
 
-use crate::{fanout::Engine, store::Claimed};
+use crate::{
+    fanout::Engine,
+    store::Claimed,
+    sync::{Mutex, MutexGuard},
+};
 
 pub use hub::{Hub, MessageAccount, Ordered, RoomAccount};
 pub use member::{Joined, Sdk, Session, Style};

@@ -1,10 +1,7 @@
 //! A block of a room's members: who is where in the ring, and how they get on from there.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -25,10 +22,14 @@ use crate::{
         outbox::{Batch, Outbox, Reader, Signal, Taken},
     },
     router::{Hub, Session, Style},
+    sync::{
+        self, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Members of a block. A visit of all of them takes about half a millisecond, in which nobody else gets at them.
-pub(crate) const SEATS: usize = 64;
+pub(crate) const SEATS: usize = sync::bound(64, 2);
 
 /// Members that are at one position of the ring, but for those that are behind. Also a shed class: what is left out
 /// for one of them is left out for all, so that they share their frames.

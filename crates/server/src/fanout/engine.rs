@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    thread::available_parallelism,
     time::Duration,
 };
 
@@ -16,11 +15,16 @@ use grandstand_room::{
 };
 use metrics::{Counter, Histogram};
 use rand::Rng;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{Broadcast, block::Stats, stage::Stage};
-use crate::{apps::AppsHandle, config::Config, router::Hub};
+use crate::{
+    apps::AppsHandle,
+    config::Config,
+    router::Hub,
+    sync::{self, sleep},
+};
 
 /// One per node.
 pub struct Engine {
@@ -67,7 +71,7 @@ impl Engine {
         Self {
             bounds,
             pace: config.fanout.pace,
-            workers: available_parallelism().map_or(1, usize::from),
+            workers: sync::workers(),
             tasks,
             figures: Figures {
                 writes: metrics::counter!("grandstand_fanout_writes_total"),
@@ -100,7 +104,7 @@ impl Engine {
 
     /// Runs a flusher.
     pub(crate) fn spawn(&self, flusher: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.spawn(flusher);
+        sync::spawn(&self.tasks, flusher);
     }
 
     /// An event enters the stage for so many members; returns its level and position. `None` when it is shown to

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use grandstand_room::pace::Pass;
-use tokio::task::{coop::unconstrained, yield_now};
+use tokio::task::coop::unconstrained;
 
 use super::block::{Visit, Work};
-use crate::router::Hub;
+use crate::{
+    router::Hub,
+    sync::{self, yield_now},
+};
 
 /// Blocks that one flusher alone is quick enough for.
-const BLOCKS_OF_ONE: usize = 8;
+const BLOCKS_OF_ONE: usize = sync::bound(8, 1);
 
 /// How many flushers a room of so many blocks may have.
 pub(crate) fn flushers(blocks: usize, workers: usize) -> usize {

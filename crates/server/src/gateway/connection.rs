@@ -1,7 +1,7 @@
 //! One connection from upgrade to end: a reader that answers command after command, and a writer beside it.
 
 mod reader;
-mod writer;
+pub(crate) mod writer;
 
 use std::{
     pin::{Pin, pin},
@@ -35,7 +35,8 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 pub fn serve(node: Arc<Node>, upgraded: Upgraded, seat: Seat) -> impl Future<Output = ()> + Send {
     let Upgraded { transport, read_ahead, subprotocol, origin, address } = upgraded;
     let outbox = Arc::new(Outbox::new(transport));
-    let writer = Writer::new(Arc::clone(&node), Arc::clone(&outbox));
+    let clock = Arc::clone(&node);
+    let writer = Writer::new(move || clock.uptime(), Arc::clone(&outbox));
     let mut reader = Reader::new(node, outbox, Peer { subprotocol, origin, address, seat });
     reader.feed(&read_ahead);
 

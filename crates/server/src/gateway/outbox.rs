@@ -4,10 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, PoisonError, Weak},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -26,7 +23,13 @@ use super::{
     receipts::{Receipt, Receipts},
     transport::Transport,
 };
-use crate::router::Session;
+use crate::{
+    router::Session,
+    sync::{
+        self, Mutex, MutexGuard,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// A message of the past for one member, WebSocket header included.
 #[derive(Debug, Clone)]
@@ -101,7 +104,7 @@ const REPLIES_WAITING: usize = 256 * 1024;
 const REPLY_OVERHEAD: usize = 160;
 
 /// Bytes of one write (design 5).
-pub(crate) const WRITE_BYTES: usize = 64 * 1024;
+pub(crate) const WRITE_BYTES: usize = sync::bound(64 * 1024, 512);
 
 /// Small, because every write to a member touches it.
 #[derive(Debug)]
@@ -336,7 +339,7 @@ impl Outbox {
 
     /// Lets the last control frame in and closes. Replies before it still go out; the messages that wait are left out,
     /// because nothing may follow a close frame.
-    pub(super) fn finish(&self, last: Option<Bytes>) {
+    pub(crate) fn finish(&self, last: Option<Bytes>) {
         let mut state = self.lock();
         if !state.closed {
             if let Some(bytes) = last {

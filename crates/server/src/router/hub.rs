@@ -5,10 +5,7 @@ mod account;
 use std::{
     collections::HashMap,
     ops::RangeInclusive,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, PoisonError},
 };
 
 use grandstand_protocol::{AppId, ClientId, RoomId};
@@ -24,6 +21,10 @@ use super::member::Session;
 use crate::{
     cluster::Except,
     fanout::{self, Block, Broadcast, Engine, SEATS, Stage},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 pub use account::{MessageAccount, RoomAccount};

@@ -1,9 +1,6 @@
 //! An open session as the node sees it: who it is, how it is spoken to, which room it is in.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::sync::{Arc, PoisonError};
 
 use grandstand_protocol::{AppId, ClientId, Format, Level, RoomId};
 use grandstand_room::{
@@ -13,7 +10,15 @@ use grandstand_room::{
 use tokio::time::Instant;
 
 use super::hub::Hub;
-use crate::{fanout::Block, gateway::outbox::Outbox, store::Claimed};
+use crate::{
+    fanout::Block,
+    gateway::outbox::Outbox,
+    store::Claimed,
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
 
 /// How pushes are written for a socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,27 +1,28 @@
 //! The writing half of a connection: replies, and what the socket did not take when fan-out wrote to it.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{future::poll_fn, sync::Arc, time::Duration};
 
-use tokio::{task::yield_now, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     fanout::{self, Progress},
     gateway::outbox::Outbox,
-    node::Node,
+    sync::yield_now,
 };
 
 /// Writes until the outbox is finished or the socket breaks.
-pub(super) struct Writer {
-    node: Arc<Node>,
+pub(crate) struct Writer<U> {
+    /// The clock of pings.
+    uptime: U,
     pub(super) outbox: Arc<Outbox>,
 }
 
-impl Writer {
-    pub(super) fn new(node: Arc<Node>, outbox: Arc<Outbox>) -> Self {
-        Self { node, outbox }
+impl<U: Fn() -> Duration> Writer<U> {
+    pub(crate) fn new(uptime: U, outbox: Arc<Outbox>) -> Self {
+        Self { uptime, outbox }
     }
 
-    pub(super) async fn run(&self) {
+    pub(crate) async fn run(&self) {
         while poll_fn(|cx| self.outbox.poll_drain(cx)).await.is_ok() {
             if self.outbox.is_finished() {
                 if self.outbox.is_drained() {
@@ -29,7 +30,7 @@ impl Writer {
                     let _ = poll_fn(|cx| self.outbox.poll_shutdown(cx)).await;
                     return;
                 }
-            } else if self.outbox.ping_if_due(self.node.uptime()) {
+            } else if self.outbox.ping_if_due((self.uptime)()) {
                 // First: a client that is always a little behind has to be confirmed, too.
             } else if self.fetch() {
                 // Others have their turn, however much this client has to catch up with.
@@ -54,7 +55,7 @@ impl Writer {
 
     /// Until there is something to write, or a ping is due.
     async fn wait(&self) {
-        match self.outbox.ping_wait(self.node.uptime()) {
+        match self.outbox.ping_wait((self.uptime)()) {
             None => self.outbox.to_write.notified().await,
             Some(wait) => {
                 // Boxed: an idle connection waits for no ping and needs no timer here.

@@ -1,15 +1,15 @@
 //! What became of the messages of a room on this node, as it stands at one moment.
 
-use std::{
-    sync::{Arc, MutexGuard},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use grandstand_protocol::{Level, MessageId};
 use grandstand_room::account::{Fate, Totals};
 
 use super::{Hub, Roster};
-use crate::fanout::{LEVELS, Seats, Stage};
+use crate::{
+    fanout::{LEVELS, Seats, Stage},
+    sync::MutexGuard,
+};
 
 /// What became of one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
