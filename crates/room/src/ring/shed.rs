@@ -78,8 +78,7 @@ impl<T> Ring<T> {
     /// is NORMAL, all LOW goes, too. Moves its cursor.
     pub fn overrun(&self, cursor: &mut Cursor) -> Shed {
         let (normal, low) = (self.lane(Level::Normal), self.lane(Level::Low));
-        let high_lost = self.lane(Level::High).has_forgotten(cursor.next(Level::High));
-        let mut shed = Shed { dropped: Vec::new(), high_lost };
+        let mut shed = Shed { dropped: Vec::new(), high_lost: self.has_lost_high(cursor) };
         let is_normal_lost = normal.has_forgotten(cursor.next(Level::Normal));
         let low_until = if is_normal_lost { low.end() } else { low.first() };
         shed.drop_until(cursor, Level::Low, low_until, Cause::Behind);
@@ -87,10 +86,16 @@ impl<T> Ring<T> {
         shed
     }
 
+    /// Whether HIGH frames that this reader has not passed are forgotten.
+    #[must_use]
+    pub fn has_lost_high(&self, cursor: &Cursor) -> bool {
+        self.lane(Level::High).has_forgotten(cursor.next(Level::High))
+    }
+
     fn is_high_lost(&self, cursor: &Cursor) -> bool {
         let (lane, next) = (self.lane(Level::High), cursor.next(Level::High));
         // One frame always fits: otherwise a frame above the bound would close the connection again and again.
         let is_over = lane.bytes_from(next) > self.bounds.high_bytes && next + 1 < lane.end();
-        is_over || lane.has_forgotten(next)
+        is_over || self.has_lost_high(cursor)
     }
 }

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     gateway::{
         close::Close,
-        outbox::{Batch, Outbox, Reader, Signal, Taken},
+        outbox::{Batch, Outbox, Reader, Signal, Taken, Way},
     },
     router::{Hub, Session, Style},
     sync::{
@@ -319,8 +319,9 @@ impl Member {
     }
 
     /// Drops what is too far behind, writes what the socket takes.
-    /// It is behind if its connection fetches for it, or has something waiting; else it is not to blame for what it has
-    /// not been given yet.
+    /// It is behind if its connection fetches for it, or its socket is full; else it is not to blame for what it has not
+    /// been given yet. Only a full socket is closed for the HIGH frames that wait: before any other there may be just a
+    /// reply of this moment, or more than one write carries.
     fn catch_up(
         &mut self,
         hub: &Hub,
@@ -331,11 +332,13 @@ impl Member {
         is_fetching: bool,
     ) -> Progress {
         let Some(own) = &mut self.own else { return Progress::Done };
-        let is_clear = self.outbox.is_clear();
+        let way = self.outbox.way();
+        let (is_clear, is_full) = (way == Way::Clear, way == Way::Full);
         let (shed, head, exempt) = {
             let stage = hub.stage();
-            let is_behind = is_fetching || !is_clear;
-            let shed = if is_behind { stage.ring.shed(own, now) } else { stage.ring.overrun(own) };
+            let is_behind = is_fetching || is_full;
+            let mut shed = if is_behind { stage.ring.shed(own, now) } else { stage.ring.overrun(own) };
+            shed.high_lost &= is_full || stage.ring.has_lost_high(own);
             let exempt = self.session.exempt();
             if is_clear && !shed.high_lost {
                 work.own_plan.make(&stage, **own, keep, class, &exempt);

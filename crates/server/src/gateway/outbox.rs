@@ -66,6 +66,17 @@ pub(crate) enum Taken {
     Frames(usize),
 }
 
+/// What the next frames of a room would meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Nothing: the socket would be given them at once.
+    Clear,
+    /// Something goes first that the socket was not given yet: a reply, or what was missed before.
+    Later,
+    /// The socket has not taken what it was given.
+    Full,
+}
+
 /// News for the connection that are not frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
@@ -185,9 +196,9 @@ impl Outbox {
         taken
     }
 
-    /// Whether the socket would be given the next frames of a room at once.
-    pub(crate) fn is_clear(&self) -> bool {
-        self.lock().is_clear()
+    /// What the next frames of a room would meet.
+    pub(crate) fn way(&self) -> Way {
+        self.lock().way()
     }
 
     /// The room has more for a member than it was just given: the connection fetches it.
@@ -365,6 +376,14 @@ impl State {
     fn is_clear(&self) -> bool {
         !(self.held || self.closed || self.broken || self.unflushed)
             && self.waiting.as_ref().is_none_or(|waiting| waiting.is_clear())
+    }
+
+    fn way(&self) -> Way {
+        if self.is_clear() {
+            return Way::Clear;
+        }
+        let is_refused = self.waiting.as_ref().is_some_and(|waiting| !waiting.unsent.is_empty());
+        if is_refused || self.unflushed { Way::Full } else { Way::Later }
     }
 
     /// Whether so many replies wait that no further command is read.

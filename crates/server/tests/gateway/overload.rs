@@ -1,8 +1,19 @@
 //! A member that does not read: what it loses, what it never loses, and that nobody else notices.
 
-use grandstand_protocol::{Format, Level, Open};
+use std::sync::Arc;
 
-use crate::{guest::Guest, raw::Raw, server::Server};
+use bytes::Bytes;
+use grandstand::{
+    cluster::{Except, News, RoomNews},
+    router::Session,
+};
+use grandstand_protocol::{Body, Event, Format, Level, Mentions, Open, Push, RoomId};
+
+use crate::{
+    guest::Guest,
+    raw::{PONG, Raw},
+    server::{APP, Server},
+};
 
 /// A text of about this many bytes that begins with its number.
 fn text(number: usize, bytes: usize) -> String {
@@ -68,4 +79,57 @@ async fn a_member_with_a_full_high_lane_is_sent_away_and_misses_nothing_when_it_
     numbers.pop();
     // It confirmed nothing, so everything comes again, in order.
     assert_eq!(numbers, (0..total).collect::<Vec<_>>());
+}
+
+/// A message enters its room at once: nothing else runs on the test's thread meanwhile.
+async fn enter(server: &Server, room: &RoomId, text: String, except: Except) {
+    let push = Push {
+        room: room.clone(),
+        message: text.split(' ').next().unwrap().into(),
+        timestamp: 1,
+        from: "gateway".to_owned(),
+        body: Body::Text(text),
+        transient: true,
+        mentions: Mentions::default(),
+        patched_at: None,
+    };
+    let (app, event) = (APP.into(), Event::Message(Box::new(push)));
+    let news = RoomNews { app, room: room.clone(), event, level: Level::High, number: None, except };
+    server.node.bus.publish(News::Room(news)).await;
+}
+
+fn session_of(server: &Server, room: &RoomId, client: &str) -> Arc<Session> {
+    let members = server.node.router.app(&APP.into()).existing_hub(room).unwrap().members();
+    members.into_iter().find(|member| member.identity.client.as_str() == client).unwrap()
+}
+
+#[tokio::test]
+async fn more_high_in_one_go_than_may_wait_closes_nobody_whose_socket_takes_it() {
+    // One write takes 15 of the messages; the other 9 are more than may wait, 8 are not.
+    const MANY: usize = 24;
+    let server = Server::start("[limits]\nhigh_backlog = \"35KiB\"").await;
+    let (mut quiet, _) = Guest::log_in(server.address, "quiet").await;
+    let room = quiet.create().await;
+    let (mut sender, _) = Guest::log_in(server.address, "sender").await;
+    for member in [&mut quiet, &mut sender] {
+        member.join(&room).await;
+    }
+    let sending = session_of(&server, &room, "sender");
+
+    for n in 0..MANY {
+        let is_own = n == 0;
+        let except = if is_own { Except::Session(sending.identity.session) } else { Except::Nobody };
+        enter(&server, &room, text(n, 4000), except).await;
+        if is_own {
+            // As its acknowledgement would: the flusher, which comes first, finds that something waits.
+            sending.outbox.push_control(Bytes::from_static(&[PONG, 0]));
+        }
+    }
+    enter(&server, &room, "end".to_owned(), Except::Nobody).await;
+    for (member, first) in [(&mut quiet, 0), (&mut sender, 1)] {
+        let mut heard = member.hear_until("end").await;
+        heard.pop();
+        let heard: Vec<usize> = heard.iter().map(|text| number(text)).collect();
+        assert_eq!(heard, (first..MANY).collect::<Vec<_>>(), "{}", member.client);
+    }
 }
