@@ -48,7 +48,7 @@ mod schedule {
 
     /// Others may have a turn, or all of them have one.
     pub(crate) async fn yield_now() {
-        if thread_rng().next_u32().is_multiple_of(2) {
+        if thread_rng().next_u32().is_multiple_of(8) {
             shuttle::future::yield_now().await;
         } else {
             tokio::task::yield_now().await;
