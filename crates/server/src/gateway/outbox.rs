@@ -540,3 +540,6 @@ impl Reader<'_> {
 fn ping(payload: &[u8]) -> Bytes {
     frame(OpCode::Control(Control::Ping), &[payload])
 }
+
+#[cfg(test)]
+mod tests;
