@@ -403,14 +403,10 @@ impl State {
 
     fn write(&mut self, batch: Batch<'_>, reader: Reader<'_>, now: Duration) -> Taken {
         let confirms = !batch.numbered.is_empty() && reader.session.confirms_high;
-        // As it will be when everything is taken: the ping then goes in the same write.
-        let mut after = confirms.then(|| self.receipts.clone().unwrap_or_else(|| Box::new(Receipts::new())));
-        let ping = after.as_mut().and_then(|after| {
-            let &(_, number) = batch.numbered.last()?;
-            after.wrote(reader.receipt(number));
-            after.ping_due(now).map(|payload| ping(&payload))
-        });
-        let tail = ping.unwrap_or_default();
+        // If everything is taken, the ping goes in the same write.
+        let payload =
+            self.receipts.as_deref().map_or(Some(Receipts::FIRST_PING), |known| known.next_ping(now));
+        let tail = payload.filter(|_| confirms).map(|payload| ping(&payload)).unwrap_or_default();
         let written = match self.transport.write_now(batch.bytes, &tail) {
             Ok(written) => written,
             Err(_) => {
@@ -420,9 +416,13 @@ impl State {
         };
         self.unflushed = !self.transport.flush_now().unwrap_or(false);
         if written >= batch.bytes.len() {
-            if after.is_some() {
-                self.receipts = after;
-                self.awaits_ping &= tail.is_empty();
+            if confirms && let Some((_, number)) = batch.numbered.last() {
+                let receipts = self.receipts.get_or_insert_default();
+                receipts.wrote(reader.receipt(*number));
+                if !tail.is_empty() {
+                    receipts.ping_due(now);
+                    self.awaits_ping = false;
+                }
             }
             let rest = tail.slice(written - batch.bytes.len()..);
             if !rest.is_empty() {
@@ -434,7 +434,7 @@ impl State {
         self.waiting().unsent = Bytes::copy_from_slice(&batch.bytes[written..batch.ends[cut]]);
         let newest = batch.numbered.iter().take_while(|(frame, _)| *frame <= cut).last();
         if let Some((_, number)) = newest.filter(|_| confirms) {
-            self.receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(reader.receipt(*number));
+            self.receipts.get_or_insert_default().wrote(reader.receipt(*number));
         }
         Taken::Frames(cut + 1)
     }
@@ -516,7 +516,7 @@ impl Waiting {
         {
             size += frame.bytes.len();
             if let Some(receipt) = frame.receipt {
-                receipts.get_or_insert_with(|| Box::new(Receipts::new())).wrote(receipt);
+                receipts.get_or_insert_default().wrote(receipt);
             }
             parts.push(frame.bytes);
         }

@@ -16,7 +16,7 @@ pub struct Receipt {
 
 /// One per connection that was ever written a HIGH message, whatever the number of its sessions: the writes with HIGH
 /// in them are counted, and a ping confirms all that went before.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Receipts {
     /// Positions here count the writes with HIGH messages.
     confirmation: Confirmation,
@@ -27,9 +27,21 @@ pub(super) struct Receipts {
     pinged: Vec<Receipt>,
 }
 
-impl Receipts {
-    pub(super) fn new() -> Self {
+impl Default for Receipts {
+    fn default() -> Self {
         Self { confirmation: Confirmation::new(0, 0), written: 0, open: Vec::new(), pinged: Vec::new() }
+    }
+}
+
+impl Receipts {
+    /// What [`Self::next_ping`] is when nothing was written yet.
+    pub(super) const FIRST_PING: [u8; 8] = [0, 0, 0, 0, 0, 0, 0, 1];
+
+    /// The payload of the ping that would be due behind one more write with HIGH in it.
+    pub(super) fn next_ping(&self, now: Duration) -> Option<[u8; 8]> {
+        let mut after = self.confirmation.clone();
+        after.wrote_high(self.written + 1);
+        after.ping_due(now)
     }
 
     /// HIGH messages go to the socket, this one last.
@@ -70,13 +82,15 @@ mod tests {
 
     #[test]
     fn a_pong_confirms_what_was_written_before_its_ping() {
-        let mut receipts = Receipts::new();
+        let mut receipts = Receipts::default();
         let second = Duration::from_secs(1);
         assert_eq!(receipts.ping_due(second), None, "nothing to confirm");
+        assert_eq!(receipts.next_ping(second), Some(Receipts::FIRST_PING));
         for written in [receipt(1, 5), receipt(2, 9), receipt(1, 6)] {
             receipts.wrote(written);
         }
         let ping = receipts.ping_due(second).unwrap();
+        assert_eq!(receipts.next_ping(second * 9), None, "one is outstanding");
         receipts.wrote(receipt(1, 7));
         assert_eq!(receipts.ping_due(second * 9), None, "one is outstanding");
         assert_eq!(receipts.pong(b"unasked."), []);
