@@ -1,4 +1,4 @@
-//! Session tokens: signed, so that no store has to be asked; and those that were revoked.
+//! Session tokens: signed, so that anyone with the key can tell what they say; and those that were revoked.
 
 use std::collections::HashMap;
 
@@ -42,6 +42,9 @@ pub const REVOCATIONS_KEPT: i64 = LIFE + 7 * 24 * 60 * 60 * 1000;
 
 /// Of the format below. A change of format is a new version, so that old tokens are refused rather than misread.
 const VERSION: u8 = 1;
+
+/// Revoked logins that are held in memory at most: some megabytes.
+const LOGINS: usize = 100_000;
 
 /// Bytes of HMAC-SHA256.
 const MAC_BYTES: usize = 32;
@@ -159,7 +162,8 @@ fn read_text(rest: &mut &[u8]) -> Option<Option<String>> {
     String::from_utf8(bytes.to_vec()).ok().map(Some)
 }
 
-/// Tokens that count no longer, as this node knows them.
+/// Tokens that count no longer, as far as a node knows without its store: those of client ids up to a time, which are
+/// few, and those of logins whose end the store could not write. That of every other login stands in the store alone.
 #[derive(Debug, Default)]
 pub struct Revocations {
     /// When each login was revoked. Ids are random, hence unique over apps.
@@ -169,9 +173,11 @@ pub struct Revocations {
 }
 
 impl Revocations {
-    /// Revokes all tokens of a login.
+    /// Revokes all tokens of a login, unless too many wait already: a store that fails for long costs no memory.
     pub fn revoke_session(&mut self, session: SessionId, now: Millis) {
-        self.sessions.insert(session, now);
+        if self.sessions.len() < LOGINS {
+            self.sessions.insert(session, now);
+        }
     }
 
     /// Revokes the tokens of a client id that were issued at `time` or before.

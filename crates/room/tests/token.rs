@@ -131,6 +131,17 @@ fn a_revoked_login_stays_revoked() {
 }
 
 #[test]
+fn revoked_logins_take_some_megabytes_at_most() {
+    let mut revocations = Revocations::default();
+    let of = |session| Claims { session: SessionId(session), ..claims() };
+    let held = 100_000;
+    for session in 0..=held {
+        revocations.revoke_session(SessionId(session), ISSUED);
+    }
+    assert!(revocations.is_revoked(&of(held - 1)) && !revocations.is_revoked(&of(held)));
+}
+
+#[test]
 fn a_client_is_revoked_up_to_a_time() {
     let mut revocations = Revocations::default();
     let at = |time| Claims { issued_at: Millis(time), ..claims() };

@@ -31,7 +31,7 @@ use crate::{
     positions::Positions,
     router::Router,
     service::{departure, gaps::Gaps},
-    store::{CreateError, NodeId, Revocation, Store, StoreError},
+    store::{CreateError, NodeId, Store, StoreError},
     upkeep,
 };
 
@@ -45,6 +45,7 @@ pub struct Node {
     pub bus: Arc<dyn Bus>,
     pub id: NodeId,
     pub(crate) tokens: Signer,
+    /// What the store is not asked about, or could not write.
     pub(crate) revocations: RwLock<Revocations>,
     /// Background work: gaps, wills, beats, sweeps. Ends with the node.
     pub(crate) tasks: TaskTracker,
@@ -82,11 +83,8 @@ impl Node {
         let recovered = store.recover(&id, now).await?;
         let keys = store.token_keys(now).await?;
         let mut revocations = Revocations::default();
-        for revocation in store.revocations(now).await? {
-            match revocation {
-                Revocation::Session { session, .. } => revocations.revoke_session(session, now),
-                Revocation::Before { app, client, time } => revocations.revoke_before(app, client, time),
-            }
+        for (app, client, time) in store.revoked_clients(now).await? {
+            revocations.revoke_before(app, client, time);
         }
         let (tasks, started_at) = (TaskTracker::new(), Instant::now());
         let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));

@@ -16,9 +16,9 @@ use grandstand_room::{
 };
 
 pub use record::{
-    Appended, Claim, Claimed, Edit, Held, Imported, LiveSession, NewMessage, NodeId, Patched, Position,
-    Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept, TokenKeys, Will,
-    WillSent,
+    Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, NewMessage, NodeId, Patched,
+    Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
+    TokenKeys, Will, WillSent,
 };
 pub use sqlite::{OpenError, SqliteStore};
 
@@ -195,8 +195,19 @@ pub trait Store: Send + Sync + 'static {
     /// Takes a session out of its room, if it is in `room`.
     async fn leave(&self, app: &AppId, session: SessionId, room: &RoomId) -> Result<bool, StoreError>;
 
-    /// What is remembered of a client's sessions, live and dropped. Cheap: in a storm everybody asks.
-    async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError>;
+    /// What is remembered of a client's sessions, live and dropped, and whether `login`, which its token names, was
+    /// revoked. Cheap: in a storm everybody asks.
+    async fn known(
+        &self,
+        app: &AppId,
+        client: &ClientId,
+        login: Option<SessionId>,
+    ) -> Result<Known, StoreError>;
+
+    /// What is remembered of a client's sessions, for whoever has no token to ask about.
+    async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError> {
+        self.known(app, client, None).await.map(|known| known.sessions)
+    }
 
     /// Notes how far live sessions have confirmed, for [`Store::recover`]. Never backwards; of a session that dropped
     /// or ended meanwhile, or of an earlier stay, nothing is noted. Costs about a microsecond each: whoever has many
@@ -257,11 +268,12 @@ pub trait Store: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Vec<WillSent>, StoreError>;
 
-    /// Makes tokens invalid. Kept as long as such tokens would live.
+    /// Makes tokens invalid. Kept as long as such tokens would live; then [`Store::sweep`] forgets.
     async fn revoke(&self, revocation: Revocation, now: Millis) -> Result<(), StoreError>;
 
-    /// Every revocation still in force.
-    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>, StoreError>;
+    /// The client ids whose tokens were revoked, and up to which time: few, so that a node keeps them in memory. Logins
+    /// that were revoked are many, one for each ordered close: [`Store::known`] says it of one.
+    async fn revoked_clients(&self, now: Millis) -> Result<Vec<(AppId, ClientId, Millis)>, StoreError>;
 
     /// Notes that a node is alive. Called once a second.
     async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError>;

@@ -50,7 +50,9 @@ pub(super) async fn end_session(node: &Node, session: &Session) {
     let (app, id) = (session.app.clone(), session.identity.session);
     let ended = node.store.end_session(&app, id).await;
     let revoked = node.store.revoke(Revocation::Session { app, session: id }, now).await;
-    node.revocations.write().unwrap_or_else(std::sync::PoisonError::into_inner).revoke_session(id, now);
+    if revoked.is_err() {
+        node.revocations.write().unwrap_or_else(std::sync::PoisonError::into_inner).revoke_session(id, now);
+    }
     for error in [ended.err(), revoked.err()].into_iter().flatten() {
         error!(%error, "could not end a session in the store");
     }

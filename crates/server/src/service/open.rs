@@ -7,6 +7,7 @@ use grandstand_protocol::{
 };
 use grandstand_room::{
     rates::Kind,
+    resume::Remembered,
     session::{Device, Identity, Login},
     token::{Claims, TokenError},
 };
@@ -128,7 +129,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         token: claims.as_ref(),
     };
     let _turn = node.router.app(&app.id).turn(&client).await;
-    let remembered = replay::remembered(&node, app, &client).await.map_err(|cause| failed(&cause))?;
+    let remembered = remembered(&node, &app.id, &client, claims.as_ref()).await?;
     note_client(socket, &client, open);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), socket.style, node.clock.now());
     let sdk = Sdk::from_user_agent(user_agent);
@@ -238,6 +239,7 @@ fn within_open_rate(socket: &Socket, app: &App, client: &ClientId) -> Result<(),
 }
 
 /// What the token says, if the client sent one. A token that does not count is refused: the SDK then logs in anew.
+/// Whether its login was revoked is looked up later, with all else that the store knows of the client.
 fn verified(socket: &Socket, app: &AppId, client: &ClientId, open: &Open) -> Result<Option<Claims>, Fault> {
     let Some(token) = open.token.as_deref() else { return Ok(None) };
     let node = socket.node();
@@ -253,6 +255,19 @@ fn verified(socket: &Socket, app: &AppId, client: &ClientId, open: &Open) -> Res
         Some(claims) => Ok(Some(claims)),
         None => Err(stale_token()),
     }
+}
+
+/// The sessions of a client id that hold a room or wills, unless the login of its token has ended for good. To be called
+/// in its turn: no end can come in between.
+async fn remembered(
+    node: &Node,
+    app: &AppId,
+    client: &ClientId,
+    claims: Option<&Claims>,
+) -> Result<Vec<Remembered>, Fault> {
+    let login = claims.map(|claims| claims.session);
+    let known = node.store.known(app, client, login).await.map_err(|cause| failed(&cause))?;
+    if known.is_revoked { Err(stale_token()) } else { Ok(replay::remembered(known.sessions)) }
 }
 
 fn stale_token() -> Fault {
@@ -304,6 +319,8 @@ pub(super) fn refresh(socket: &Socket, at: usize, token: Option<&str>) -> Result
     let node = socket.node();
     let session = socket.session(at);
     if let Some(token) = token {
+        // It only shows whose session this is. That one is open, and the new token is its own: one that was revoked
+        // gains nothing here.
         match node.tokens.verify(token, &session.app, node.clock.wall()) {
             Ok(claims) if claims.client == session.identity.client => {}
             Err(TokenError::Expired(claims)) if claims.client == session.identity.client => {}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grandstand_protocol::{ClientId, RoomId};
+use grandstand_protocol::RoomId;
 use grandstand_room::{
     clock::Millis,
     resume::{Remembered, choose},
@@ -49,20 +49,15 @@ pub(super) struct Resumption {
     delivered: u64,
 }
 
-/// The sessions of a client id that hold a room or wills.
-pub(super) async fn remembered(
-    node: &Node,
-    app: &App,
-    client: &ClientId,
-) -> Result<Vec<Remembered>, StoreError> {
-    let records = node.store.sessions(&app.id, client).await?;
+/// Records of the store, as the rules take them.
+pub(super) fn remembered(records: Vec<SessionRecord>) -> Vec<Remembered> {
     let remember = |SessionRecord { identity, room, dropped_at, taken }| Remembered {
         identity,
         room,
         dropped_at,
         taken,
     };
-    Ok(records.into_iter().map(remember).collect())
+    records.into_iter().map(remember).collect()
 }
 
 /// Who a login is, and which room it gets back, by the rules of protocol.md 5.4.

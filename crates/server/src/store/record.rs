@@ -121,6 +121,14 @@ pub struct SessionRecord {
     pub taken: bool,
 }
 
+/// What a store knows of a client that logs in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Known {
+    pub sessions: Vec<SessionRecord>,
+    /// Whether the login that was asked about ended for good: its tokens count no longer.
+    pub is_revoked: bool,
+}
+
 /// A session that has not dropped, as far as the store knows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LiveSession {
@@ -183,7 +191,7 @@ pub struct WillSent {
 pub enum Revocation {
     /// All tokens of a login.
     Session { app: AppId, session: SessionId },
-    /// All tokens of a client id made before a time.
+    /// All tokens of a client id made at a time or before.
     Before { app: AppId, client: ClientId, time: Millis },
 }
 

@@ -35,9 +35,9 @@ use rusqlite::Connection;
 pub use open::OpenError;
 
 use super::{
-    AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, LiveSession,
-    ModifyError, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention, Revocation,
-    SessionRecord, Store, StoreError, StoredMessage, Swept, TokenKeys, Will, WillSent,
+    AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, Known,
+    LiveSession, ModifyError, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention,
+    Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Will, WillSent,
 };
 use ledger::Ledger;
 use lookups::Lookups;
@@ -245,8 +245,13 @@ impl Store for SqliteStore {
         self.writer.run(move |ledger| sessions::leave(ledger, &app, session, &room)).await
     }
 
-    async fn sessions(&self, app: &AppId, client: &ClientId) -> Result<Vec<SessionRecord>, StoreError> {
-        self.lookups.find(&self.readers, app, client).await
+    async fn known(
+        &self,
+        app: &AppId,
+        client: &ClientId,
+        login: Option<SessionId>,
+    ) -> Result<Known, StoreError> {
+        self.lookups.find(&self.readers, app, client, login).await
     }
 
     async fn note_positions(&self, positions: Vec<Position>) -> Result<(), StoreError> {
@@ -316,8 +321,8 @@ impl Store for SqliteStore {
         self.writer.run(move |ledger| tokens::revoke(ledger, &revocation, now)).await
     }
 
-    async fn revocations(&self, now: Millis) -> Result<Vec<Revocation>, StoreError> {
-        self.read(move |connection| tokens::revocations(connection, now)).await
+    async fn revoked_clients(&self, now: Millis) -> Result<Vec<(AppId, ClientId, Millis)>, StoreError> {
+        self.read(move |connection| tokens::revoked_clients(connection, now)).await
     }
 
     async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError> {

@@ -16,4 +16,5 @@ mod raw;
 mod recall;
 mod resume;
 mod server;
+mod tokens;
 mod wills;

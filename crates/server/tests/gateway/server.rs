@@ -42,10 +42,14 @@ pub(crate) struct Server {
 impl Server {
     /// Starts with the given lines of configuration, and no client limits unless they say so.
     pub(crate) async fn start(lines: &str) -> Self {
+        Self::start_on(tempfile::tempdir().unwrap(), lines).await
+    }
+
+    /// Starts on the data of a server that was stopped.
+    pub(crate) async fn start_on(data: TempDir, lines: &str) -> Self {
         let limits =
             if lines.contains("[client_limits]") { "" } else { "[client_limits]\nenabled = false\n" };
         let config = Arc::new(Config::from_toml(&format!("{lines}\n{limits}")).unwrap());
-        let data = tempfile::tempdir().unwrap();
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path()).unwrap());
         let clock = Clock::starting_at(Millis(1_800_000_000_000));
         let apps = AppsHandle::new(Apps::new(vec![App::new(APP, "key", MASTER_KEY)]));

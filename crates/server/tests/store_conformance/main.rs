@@ -62,7 +62,8 @@ macro_rules! whole_suite {
                 a_second_join_keeps_the_gap;
             wills: wait_for_the_drop wait_for_their_own_drop a_retry_is_held_once are_bounded follow_a_resume go_with_the_session survive_a_restart
                 skip_a_removed_room;
-            tokens: keys_are_made_once revocations_last_as_long_as_tokens;
+            tokens: keys_are_made_once revoked_logins_are_found_with_what_is_remembered
+                revoked_logins_go_when_no_token_of_theirs_lives clients_stay_revoked_as_long_as_tokens_live;
             retention: expired_messages_go imported_messages_count_from_import idle_rooms_go
                 active_rooms_stay dropped_sessions_go a_clock_that_jumps_back_expires_nothing
                 slices_are_small an_emptied_room_counts_on;

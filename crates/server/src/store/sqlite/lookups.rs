@@ -4,14 +4,16 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use grandstand_protocol::{AppId, ClientId};
+use grandstand_room::session::SessionId;
+use rusqlite::Connection;
 use tokio::sync::{Mutex as Gate, oneshot};
 
 use super::{
     readers::{self, Readers},
-    sessions,
+    sessions, tokens,
     writer::store_error,
 };
-use crate::store::{SessionRecord, StoreError};
+use crate::store::{Known, StoreError};
 
 /// Clients that one statement looks for, at most.
 const BATCH: usize = 256;
@@ -27,20 +29,23 @@ pub(super) struct Lookups {
 struct Lookup {
     app: AppId,
     client: ClientId,
-    reply: oneshot::Sender<Result<Vec<SessionRecord>, StoreError>>,
+    /// What its token names.
+    login: Option<SessionId>,
+    reply: oneshot::Sender<Result<Known, StoreError>>,
 }
 
 impl Lookups {
-    /// The sessions of a client, as committed when this was called or later.
+    /// What is known of a client, as committed when this was called or later.
     pub(super) async fn find(
         &self,
         readers: &Readers,
         app: &AppId,
         client: &ClientId,
-    ) -> Result<Vec<SessionRecord>, StoreError> {
+        login: Option<SessionId>,
+    ) -> Result<Known, StoreError> {
         loop {
             let (reply, mut answer) = oneshot::channel();
-            self.waiting().push(Lookup { app: app.clone(), client: client.clone(), reply });
+            self.waiting().push(Lookup { app: app.clone(), client: client.clone(), login, reply });
             let answered = tokio::select! {
                 biased;
                 answered = &mut answer => answered,
@@ -67,19 +72,18 @@ impl Lookups {
         }
         readers
             .run(move |connection| {
-                let clients: Vec<_> = batch.iter().map(|lookup| (&lookup.app, &lookup.client)).collect();
-                let found = sessions::of_clients(connection, &clients);
+                let found = look_up(connection, &batch);
                 if let Err(error) = &found {
                     readers::failed(error);
                 }
                 let mut found = found.map(Vec::into_iter);
                 for lookup in batch {
-                    let records = match &mut found {
+                    let known = match &mut found {
                         Ok(found) => Ok(found.next().unwrap_or_default()),
                         Err(error) => Err(store_error(error)),
                     };
                     // Nobody waits any more.
-                    let _ = lookup.reply.send(records);
+                    let _ = lookup.reply.send(known);
                 }
                 Ok(())
             })
@@ -89,4 +93,15 @@ impl Lookups {
     fn waiting(&self) -> MutexGuard<'_, Vec<Lookup>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is known of each. Whether its token was revoked stands in another table, and is a second statement for all who
+/// brought one.
+fn look_up(connection: &Connection, batch: &[Lookup]) -> rusqlite::Result<Vec<Known>> {
+    let clients: Vec<_> = batch.iter().map(|lookup| (&lookup.app, &lookup.client)).collect();
+    let logins: Vec<_> = batch.iter().map(|lookup| (&lookup.app, lookup.login)).collect();
+    let found = sessions::of_clients(connection, &clients)?;
+    let revoked = tokens::revoked(connection, &logins)?;
+    let known = |(sessions, is_revoked)| Known { sessions, is_revoked };
+    Ok(found.into_iter().zip(revoked).map(known).collect())
 }

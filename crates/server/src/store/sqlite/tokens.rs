@@ -1,7 +1,7 @@
 //! The keys of session tokens, and the tokens that no longer count.
 
 use grandstand_protocol::{AppId, ClientId};
-use grandstand_room::{clock::Millis, token::REVOCATIONS_KEPT};
+use grandstand_room::{clock::Millis, session::SessionId, token::REVOCATIONS_KEPT};
 use rusqlite::{Connection, params};
 
 use super::{ledger::Ledger, sessions};
@@ -59,20 +59,45 @@ pub(super) fn revoke(ledger: &mut Ledger, revocation: &Revocation, now: Millis) 
     Ok(())
 }
 
-/// Every revocation still in force.
-pub(super) fn revocations(connection: &Connection, now: Millis) -> rusqlite::Result<Vec<Revocation>> {
+/// Which of these logins were revoked. One that stays beyond its time concerns no token that counts.
+pub(super) fn revoked(
+    connection: &Connection,
+    logins: &[(&AppId, Option<SessionId>)],
+) -> rusqlite::Result<Vec<bool>> {
+    let mut found = vec![false; logins.len()];
+    if logins.iter().all(|(_, login)| login.is_none()) {
+        return Ok(found);
+    }
+    let digits = |login: &SessionId| format!("{:032x}", login.0);
+    let asked: Vec<_> =
+        logins.iter().map(|(app, login)| (app.as_str(), login.as_ref().map(digits))).collect();
+    let asked = serde_json::to_string(&asked).expect("texts become JSON");
+    // Login by login along the index: `CROSS JOIN` keeps this order.
+    let mut statement = connection.prepare_cached(
+        "SELECT asked.key FROM json_each(?1) asked CROSS JOIN apps a ON a.id = asked.value ->> 0
+         CROSS JOIN revocations v INDEXED BY revocations_by_session
+             ON v.app = a.row AND v.session = unhex(asked.value ->> 1)",
+    )?;
+    let mut rows = statement.query([asked])?;
+    while let Some(row) = rows.next()? {
+        let at: u32 = row.get(0)?;
+        found[at as usize] = true;
+    }
+    Ok(found)
+}
+
+/// The client ids whose tokens were revoked, by an index that holds nothing else: logins are many more.
+pub(super) fn revoked_clients(
+    connection: &Connection,
+    now: Millis,
+) -> rusqlite::Result<Vec<(AppId, ClientId, Millis)>> {
     connection
         .prepare_cached(
-            "SELECT a.id, v.session, v.client, v.before FROM revocations v JOIN apps a ON a.row = v.app
-             WHERE v.expires_at > ?1 ORDER BY v.row",
+            "SELECT a.id, v.client, v.before FROM revocations v INDEXED BY revocations_by_client
+             JOIN apps a ON a.row = v.app WHERE v.client IS NOT NULL AND v.expires_at > ?1",
         )?
         .query_map([now.0], |row| {
-            let app = AppId::from(row.get::<_, String>(0)?);
-            if row.get_ref(1)?.as_blob_or_null()?.is_some() {
-                return Ok(Revocation::Session { app, session: sessions::session(row, 1)? });
-            }
-            let client: ClientId = sessions::client(row, 2)?;
-            Ok(Revocation::Before { app, client, time: Millis(row.get(3)?) })
+            Ok((row.get::<_, String>(0)?.into(), sessions::client(row, 1)?, Millis(row.get(2)?)))
         })?
         .collect()
 }
