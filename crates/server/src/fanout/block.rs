@@ -1,7 +1,7 @@
 //! A block of a room's members: who is where in the ring, and how they get on from there.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, PoisonError, TryLockError},
     time::Duration,
 };
 
@@ -107,7 +107,7 @@ impl Block {
 
     /// Takes a member in that gets what comes after `head`. False when a flusher is here: try another block.
     pub(crate) fn try_enter(&self, hub: &Hub, session: &Arc<Session>, epoch: u64, head: Cursor) -> bool {
-        let Ok(mut seats) = self.seats.try_lock() else { return false };
+        let Some(mut seats) = self.try_lock() else { return false };
         seats.enter(hub, session, epoch, head);
         true
     }
@@ -152,14 +152,14 @@ impl Block {
 
     /// Events between where the block is and `head`; none if somebody else is at it.
     pub(crate) fn pending(&self, head: Cursor) -> u64 {
-        self.seats.try_lock().map_or(0, |seats| {
+        self.try_lock().map_or(0, |seats| {
             LEVELS.iter().map(|level| head.next(*level).saturating_sub(seats.cursor.next(*level))).sum()
         })
     }
 
     /// Writes what is pending to every member whose socket takes it.
     pub(super) fn visit(&self, hub: &Hub, work: &mut Work) -> Visit {
-        let Ok(mut seats) = self.seats.try_lock() else { return Visit::Busy };
+        let Some(mut seats) = self.try_lock() else { return Visit::Busy };
         let Seats { cursor, members } = &mut *seats;
         if members.is_empty() {
             return Visit::Idle;
@@ -236,6 +236,15 @@ impl Block {
         member.fall_in(hub, *cursor);
         hub.stage().count(work.counts.drain(..));
         progress
+    }
+
+    /// `None` while somebody else is at it.
+    fn try_lock(&self) -> Option<MutexGuard<'_, Seats>> {
+        match self.seats.try_lock() {
+            Ok(seats) => Some(seats),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Nobody comes, goes or gets anything while the guard is held.

@@ -25,7 +25,18 @@ pub(crate) fn flushers(blocks: usize, workers: usize) -> usize {
 /// little would gather, a round waits for company ([`Pass::next`]).
 pub(crate) async fn run(hub: Arc<Hub>) {
     // Sockets are written without waiting: there is nothing for the scheduler to slow down.
+    let under_way = UnderWay(&hub);
     unconstrained(rounds(&hub)).await;
+    std::mem::forget(under_way);
+}
+
+/// A flusher that ends otherwise than by retiring is not counted any more, or its room would wait for it for good.
+struct UnderWay<'a>(&'a Hub);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.stage().lose_flusher();
+    }
 }
 
 async fn rounds(hub: &Arc<Hub>) {

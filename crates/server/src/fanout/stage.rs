@@ -120,6 +120,11 @@ impl Stage {
         may
     }
 
+    /// A flusher is gone that did not finish.
+    pub(super) fn lose_flusher(&mut self) {
+        self.flushers = self.flushers.saturating_sub(1);
+    }
+
     /// Frees the ring, if no flusher is under way: everybody who is not alone has everything then.
     pub(crate) fn clear_if_idle(&mut self) {
         if self.flushers == 0 {
