@@ -46,7 +46,7 @@ fn nothing_has_to_be_configured() {
     assert_eq!(config.limits.read_timeout, Duration::from_secs(400));
     assert_eq!(config.limits.frame, 64 * 1024);
     assert_eq!(config.limits.backlog_age, Duration::from_secs(30));
-    assert_eq!((config.limits.replay, config.limits.opens_at_once), (1_000, 1_000));
+    assert_eq!((config.limits.replay, config.limits.opens_at_once), (10_000, 1_000));
     assert_eq!(config.limits.handshakes_per_second, 5_000);
     assert_eq!(config.limits.handshakes_per_second_per_address, 1_000);
     assert_eq!(
@@ -221,6 +221,14 @@ fn values_that_make_no_sense_are_refused_in_words() {
         ("[limits]\nopens_at_once = 0", "limits.opens_at_once is 0"),
         ("[limits]\nbacklog_age = \"0s\"", "limits.backlog_age is 0"),
         ("[limits]\nreplay = 0", "limits.replay is 0; to deliver nothing again, high_replay = false"),
+        (
+            "[limits]\nreplay = 1000",
+            "limits.replay = 1000 is less than the 8738 small HIGH messages that may wait",
+        ),
+        (
+            "[limits]\nhigh_backlog = \"2MiB\"",
+            "limits.replay = 10000 is less than the 17476 small HIGH messages",
+        ),
         ("[fanout]\nlag = \"0s\"", "fanout.lag is 0"),
         ("[fanout]\npace = \"80ms\"", "fanout.lag (150ms) is less than twice fanout.pace (80ms)"),
         (app("max_deliveries_per_second = 0").as_str(), "max_deliveries_per_second is 0"),

@@ -7,12 +7,15 @@ use std::time::Duration;
 use grandstand_room::rates::RateLimits;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use crate::apps::App;
+use crate::{apps::App, fanout::Broadcast};
 
 use super::{Config, ConfigError, Fanout, Flags, Limits, Retention, Tls, written};
 
 /// Files that the server needs beside its connections: store, listeners, log, a few sockets on their way out.
 const FILES_BESIDE_CONNECTIONS: usize = 256;
+
+/// As the smallest message counts that waits for a slow client.
+const SMALLEST_FRAME: usize = Broadcast::AROUND_BODY;
 
 pub(super) fn into_config(
     written: written::Written,
@@ -171,6 +174,14 @@ fn check_limits(limits: &Limits, file_limit: usize, problems: &mut Vec<String>) 
     if limits.replay == 0 {
         problems
             .push("limits.replay is 0; to deliver nothing again, high_replay = false in each app".to_owned());
+    } else if (limits.replay as usize) < limits.high_backlog / SMALLEST_FRAME {
+        problems.push(format!(
+            "limits.replay = {} is less than the {} small HIGH messages that may wait in limits.high_backlog ({}): who \
+             is closed because they do not fit would not get all of them; raise the first or lower the second",
+            limits.replay,
+            limits.high_backlog / SMALLEST_FRAME,
+            limits.high_backlog
+        ));
     }
     if limits.backlog_age < Duration::from_millis(1) {
         problems

@@ -121,7 +121,7 @@ impl Default for Limits {
             will_grace: seconds(10),
             wills_per_session: 8,
             resume: seconds(30 * 60),
-            replay: 1_000,
+            replay: 10_000,
             drain: seconds(5),
         }
     }

@@ -8,16 +8,8 @@ use grandstand_room::{account::Message, clock::Millis};
 
 use crate::{
     cluster::{Except, RoomNews},
-    gateway::{
-        frames::{append_data_frame, data_frame},
-        outbox::Frame,
-        receipts::Receipt,
-    },
-    router::Session,
+    gateway::frames::{append_data_frame, data_frame},
 };
-
-/// What a frame is larger than the body of its message, roughly. Only bounds are reckoned with it.
-const AROUND_BODY: usize = 120;
 
 /// An event on its way to the members of a room.
 #[derive(Debug)]
@@ -35,6 +27,9 @@ pub struct Broadcast {
 }
 
 impl Broadcast {
+    /// What a frame is larger than the body of its message, roughly. Only bounds are reckoned with it.
+    pub(crate) const AROUND_BODY: usize = 120;
+
     pub fn new(news: RoomNews, now: Millis) -> Self {
         Self {
             downlink: Downlink { serial: None, peer: None, server_time: Some(now.0), event: news.event },
@@ -66,7 +61,7 @@ impl Broadcast {
 
     /// Bytes of its frame, about.
     pub(super) fn size(&self) -> usize {
-        AROUND_BODY
+        Self::AROUND_BODY
             + match &self.downlink.event {
                 Event::Message(push) => push.body.len(),
                 Event::Patched(patch) => patch.body.len(),
@@ -119,26 +114,12 @@ impl Broadcast {
 
     /// Whether members of this kind are told: the first generation crashes on, or misreads, commands that it does not
     /// know.
-    pub(super) fn is_understood(&self, first_generation: bool) -> bool {
+    pub(crate) fn is_understood(&self, first_generation: bool) -> bool {
         !(first_generation && self.is_patch())
     }
 
-    /// The event as a frame of its own for a session; `None` when it is not for it. `epoch` is of the member's stay in
-    /// the room.
-    pub fn frame_if_for(&self, session: &Session, epoch: u64) -> Option<Frame> {
-        if self.except.leaves_out(session) || !self.is_understood(session.style.first_generation) {
-            return None;
-        }
-        let member = session.identity.session;
-        let number = self.confirmed_number().filter(|_| session.confirms_high);
-        let receipt = number.map(|number| Receipt { member, epoch, number });
-        let mut bytes = Vec::new();
-        self.append_to(&mut bytes, session.style.format, session.addressee());
-        Some(Frame { bytes: bytes.into(), member, receipt })
-    }
-
     /// Appends the frame in this format; with the client's id where the client needs it.
-    pub(super) fn append_to(&self, bytes: &mut Vec<u8>, format: Format, addressee: Option<&ClientId>) {
+    pub(crate) fn append_to(&self, bytes: &mut Vec<u8>, format: Format, addressee: Option<&ClientId>) {
         match addressee {
             None => bytes.extend_from_slice(self.shared(format)),
             // Protobuf fields may stand in any order.

@@ -1,5 +1,7 @@
 //! The way out of a connection: its socket, and what waits until the socket takes more.
 
+mod replay;
+
 use std::{
     collections::VecDeque,
     io,
@@ -9,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use grandstand_room::session::SessionId;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -17,6 +19,8 @@ use tokio::{
 };
 use tungstenite::protocol::frame::coding::{Control, OpCode};
 
+pub use self::replay::Replay;
+use self::replay::Replayed;
 use super::{
     close::Close,
     frames::frame,
@@ -30,15 +34,6 @@ use crate::{
         atomic::{AtomicBool, Ordering},
     },
 };
-
-/// A message of the past for one member, WebSocket header included.
-#[derive(Debug, Clone)]
-pub struct Frame {
-    pub bytes: Bytes,
-    pub member: SessionId,
-    /// For stored HIGH messages: what is confirmed once the client has it.
-    pub receipt: Option<Receipt>,
-}
 
 /// Frames of a room for one write: contiguous, so that it costs what one write costs.
 #[derive(Debug, Clone, Copy)]
@@ -143,8 +138,8 @@ struct Waiting {
     /// Replies, pongs, notices.
     control: VecDeque<Bytes>,
     control_bytes: usize,
-    /// HIGH messages of the gap, delivered before the live ones. Bounded by whoever read them from the store.
-    replayed: VecDeque<Frame>,
+    /// What members missed, delivered before the live messages.
+    replays: VecDeque<Replay>,
     /// Members whose rooms have more for them.
     behind: Vec<Weak<Session>>,
     signals: Vec<Signal>,
@@ -223,11 +218,11 @@ impl Outbox {
         self.lock().held = true;
     }
 
-    /// Ends a hold; `replayed` HIGH messages go before those that came meanwhile.
-    pub fn release(&self, replayed: Vec<Frame>) {
+    /// Ends a hold; what a member missed goes before what came meanwhile.
+    pub fn release(&self, replay: Option<Replay>) {
         let mut state = self.lock();
         if !state.closed {
-            state.waiting().replayed.extend(replayed);
+            state.waiting().replays.extend(replay);
         }
         state.held = false;
         drop(state);
@@ -241,7 +236,7 @@ impl Outbox {
             let is_other = |known: &Weak<Session>| {
                 known.upgrade().is_some_and(|known| known.identity.session != session)
             };
-            waiting.replayed.retain(|frame| frame.member != session);
+            waiting.replays.retain(|replay| replay.member != session);
             waiting.behind.retain(is_other);
         }
         state.tidy();
@@ -293,10 +288,13 @@ impl Outbox {
     pub(super) fn poll_drain(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut state = self.lock();
         let was_full = state.is_full();
-        let drained = state.poll_drain(cx);
+        let mut replayed = Vec::new();
+        let drained = state.poll_drain(cx, &mut replayed);
         if was_full && !state.is_full() {
             self.signalled.notify_one();
         }
+        drop(state);
+        replayed.into_iter().for_each(Replayed::count);
         drained
     }
 
@@ -357,7 +355,7 @@ impl Outbox {
                 state.push_control(bytes);
             }
             if let Some(waiting) = &mut state.waiting {
-                waiting.replayed.clear();
+                waiting.replays.clear();
                 waiting.behind.clear();
             }
             state.closed = true;
@@ -462,8 +460,8 @@ impl State {
         waiting.control.push_back(bytes);
     }
 
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.next_write() {
+    fn poll_drain(&mut self, cx: &mut Context<'_>, replayed: &mut Vec<Replayed>) -> Poll<io::Result<()>> {
+        while self.next_write(replayed) {
             let Some(Waiting { unsent, .. }) = self.waiting.as_deref_mut() else { break };
             let written = ready!(Pin::new(&mut self.transport).poll_write(cx, unsent))?;
             if written == 0 {
@@ -484,10 +482,19 @@ impl State {
     }
 
     /// Whether there is something to write: the rest of the last write, or replies, or what is replayed.
-    fn next_write(&mut self) -> bool {
+    fn next_write(&mut self, replayed: &mut Vec<Replayed>) -> bool {
         let Some(waiting) = self.waiting.as_deref_mut() else { return false };
         if waiting.unsent.is_empty() {
-            waiting.gather(self.held, &mut self.receipts);
+            waiting.gather_replies();
+        }
+        while waiting.unsent.is_empty()
+            && !self.held
+            && let Some(written) = waiting.replay()
+        {
+            if let Some(receipt) = written.receipt {
+                self.receipts.get_or_insert_default().wrote(receipt);
+            }
+            replayed.push(written);
         }
         !waiting.unsent.is_empty()
     }
@@ -495,11 +502,11 @@ impl State {
 
 impl Waiting {
     fn is_clear(&self) -> bool {
-        self.unsent.is_empty() && self.control.is_empty() && self.replayed.is_empty()
+        self.unsent.is_empty() && self.control.is_empty() && self.replays.is_empty()
     }
 
-    /// Gathers replies, and behind the last of them what is replayed, into one write.
-    fn gather(&mut self, held: bool, receipts: &mut Option<Box<Receipts>>) {
+    /// Gathers replies into one write.
+    fn gather_replies(&mut self) {
         let mut parts = Vec::new();
         let mut size = 0;
         while let Some(bytes) =
@@ -509,25 +516,21 @@ impl Waiting {
             size += bytes.len();
             parts.push(bytes);
         }
-        while self.control.is_empty()
-            && !held
-            && let Some(frame) =
-                self.replayed.pop_front_if(|frame| size == 0 || size + frame.bytes.len() <= WRITE_BYTES)
-        {
-            size += frame.bytes.len();
-            if let Some(receipt) = frame.receipt {
-                receipts.get_or_insert_default().wrote(receipt);
-            }
-            parts.push(frame.bytes);
-        }
         self.unsent = match &parts[..] {
             [only] => only.clone(),
-            parts => {
-                let mut gathered = BytesMut::with_capacity(size);
-                parts.iter().for_each(|part| gathered.extend_from_slice(part));
-                gathered.freeze()
-            }
+            parts => parts.concat().into(),
         };
+    }
+
+    /// Makes a write of what the first of the returning members missed.
+    fn replay(&mut self) -> Option<Replayed> {
+        let mut bytes = Vec::new();
+        let replayed = self.replays.front_mut()?.append_to(&mut bytes);
+        if replayed.is_last {
+            self.replays.pop_front();
+        }
+        self.unsent = bytes.into();
+        Some(replayed)
     }
 }
 

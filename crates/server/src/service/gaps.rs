@@ -2,7 +2,7 @@
 //! store, and the others share what it found, frames included.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use grandstand_protocol::{AppId, Event, Level, RoomId};
+use grandstand_protocol::{AppId, ClientId, Event, Level, RoomId};
 use grandstand_room::{clock::Millis, session::SessionId};
 use tokio::{sync::Mutex as Gate, time::Instant};
 
@@ -24,7 +24,7 @@ use crate::{
 const LIFE: Duration = Duration::from_secs(5);
 
 /// Messages kept of all rooms together; what is read beyond that serves those who wait for it, and is not kept.
-const KEPT: usize = 20_000;
+const KEPT: usize = 100_000;
 
 /// Of a room, this many times the messages that one member may get are kept, because they leave out its own.
 const SPARE: usize = 2;
@@ -40,20 +40,30 @@ pub(crate) struct Gaps {
     kept: AtomicUsize,
 }
 
-/// A gap of one member: HIGH messages after `after`, up to `last`, that none of `own` sent; the newest `limit`.
+/// A gap of one member: HIGH messages after `after`, up to `last`, that are not its `own`; the newest `limit`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Gap {
+pub(super) struct Gap<'a> {
     pub(super) after: u64,
     pub(super) last: u64,
-    pub(super) own: [SessionId; 2],
+    pub(super) own: &'a Own,
     pub(super) limit: usize,
 }
 
-/// A gap as read.
-#[derive(Debug, PartialEq)]
-pub(super) struct Missed<T = Arc<Broadcast>> {
-    /// With their numbers, ascending.
-    pub(super) messages: Vec<(u64, T)>,
+/// Whose messages a member does not get back.
+#[derive(Debug, Clone)]
+pub(super) struct Own {
+    pub(super) sessions: [SessionId; 2],
+    /// What its other sessions sent counts as its own, too.
+    pub(super) client: Option<ClientId>,
+}
+
+/// A gap as read: a place in what the members of a room share.
+#[derive(Debug)]
+pub(crate) struct Missed<T = Arc<Broadcast>> {
+    messages: Arc<[High<T>]>,
+    next: usize,
+    end: usize,
+    own: Own,
     /// Whether there may be older ones beyond the limit.
     pub(super) cut: bool,
 }
@@ -96,13 +106,14 @@ struct Span<T> {
     /// Whether older ones of the range were left out.
     cut: bool,
     /// Ascending.
-    messages: VecDeque<High<T>>,
+    messages: Arc<[High<T>]>,
 }
 
 #[derive(Debug, Clone)]
 struct High<T> {
     number: u64,
     sender: Option<SessionId>,
+    from: String,
     message: T,
 }
 
@@ -112,11 +123,12 @@ impl Gaps {
         &self,
         store: &dyn Store,
         (app, room): (&AppId, &RoomId),
-        gap: Gap,
+        gap: Gap<'_>,
         now: Millis,
     ) -> Result<Missed, StoreError> {
         if gap.after >= gap.last {
-            return Ok(Missed { messages: Vec::new(), cut: false });
+            let (messages, own) = (Arc::default(), gap.own.clone());
+            return Ok(Missed { messages, next: 0, end: 0, own, cut: false });
         }
         let place = self.place(app, room);
         if let Some(missed) = place.lock().known_or_wanted(gap) {
@@ -235,12 +247,12 @@ impl RoomGap {
 }
 
 impl State {
-    fn known(&self, gap: Gap) -> Option<Missed> {
+    fn known(&self, gap: Gap<'_>) -> Option<Missed> {
         self.high.as_ref().filter(|span| span.answers(gap)).map(|span| span.missed(gap))
     }
 
     /// What is known, or else a note of what is wanted, for whoever reads next.
-    fn known_or_wanted(&mut self, gap: Gap) -> Option<Missed> {
+    fn known_or_wanted(&mut self, gap: Gap<'_>) -> Option<Missed> {
         let known = self.known(gap);
         if known.is_none() {
             let (after, last) = self.wanted.unwrap_or((gap.after, gap.last));
@@ -250,7 +262,7 @@ impl State {
     }
 
     /// What to read for all who wait.
-    fn next_read(&mut self, gap: Gap) -> Next {
+    fn next_read(&mut self, gap: Gap<'_>) -> Next {
         let (after, last) = self.wanted.take().unwrap_or((gap.after, gap.last));
         let (after, last) = (after.min(gap.after), last.max(gap.last));
         let known = self.high.as_ref().filter(|known| known.after <= after && known.last < last);
@@ -267,34 +279,54 @@ impl State {
     }
 }
 
+impl Own {
+    fn has<T>(&self, high: &High<T>) -> bool {
+        high.sender.is_some_and(|sender| self.sessions.contains(&sender))
+            || self.client.as_ref().is_some_and(|client| client.as_str() == high.from)
+    }
+}
+
+impl<T> Missed<T> {
+    /// The next message, and its number.
+    pub(crate) fn next(&mut self) -> Option<(u64, &T)> {
+        let due = self.messages[self.next..self.end].iter().position(|high| !self.own.has(high));
+        let at = self.next + due?;
+        self.next = at + 1;
+        let high = &self.messages[at];
+        Some((high.number, &high.message))
+    }
+}
+
 impl<T: Clone> Span<T> {
     /// Whether everything that belongs to the gap is here.
-    fn answers(&self, gap: Gap) -> bool {
+    fn answers(&self, gap: Gap<'_>) -> bool {
         let complete = self.after <= gap.after && !self.cut;
         gap.last <= self.last && (complete || self.due(gap).count() > gap.limit || self.reaches(gap.after))
     }
 
     /// Of a span that was cut: whether it holds everything after this number.
     fn reaches(&self, after: u64) -> bool {
-        self.cut && self.messages.front().is_some_and(|oldest| oldest.number <= after)
+        self.cut && self.messages.first().is_some_and(|oldest| oldest.number <= after)
     }
 
-    /// The newest first.
-    fn due(&self, gap: Gap) -> impl Iterator<Item = &High<T>> {
-        let begins_after = move |high: &&High<T>| high.number > gap.after;
-        let in_time = self.messages.iter().rev().skip_while(move |high| high.number > gap.last);
-        in_time
-            .take_while(begins_after)
-            .filter(move |high| !high.sender.is_some_and(|sender| gap.own.contains(&sender)))
+    /// Their places, the newest first.
+    fn due(&self, gap: Gap<'_>) -> impl Iterator<Item = usize> {
+        let places = (0..self.end(gap)).rev();
+        let of_gap = places.take_while(move |at| self.messages[*at].number > gap.after);
+        of_gap.filter(move |at| !gap.own.has(&self.messages[*at]))
     }
 
-    fn missed(&self, gap: Gap) -> Missed<T> {
+    /// Behind the last message of the gap.
+    fn end(&self, gap: Gap<'_>) -> usize {
+        self.messages.partition_point(|high| high.number <= gap.last)
+    }
+
+    fn missed(&self, gap: Gap<'_>) -> Missed<T> {
+        let end = self.end(gap);
         let mut due = self.due(gap);
-        let newest = due.by_ref().take(gap.limit);
-        let mut messages: Vec<_> = newest.map(|high| (high.number, high.message.clone())).collect();
-        messages.reverse();
+        let next = due.by_ref().take(gap.limit).last().unwrap_or(end);
         let cut = due.next().is_some() || (self.cut && !self.reaches(gap.after));
-        Missed { messages, cut }
+        Missed { messages: Arc::clone(&self.messages), next, end, own: gap.own.clone(), cut }
     }
 
     /// With what came after it; the newest `most` are kept.
@@ -304,10 +336,12 @@ impl<T: Clone> Span<T> {
             return Self { after: self.after, ..newer };
         }
         self.last = newer.last;
-        self.messages.extend(newer.messages);
-        let surplus = self.messages.len().saturating_sub(most);
+        if newer.messages.is_empty() {
+            return self;
+        }
+        let surplus = (self.messages.len() + newer.messages.len()).saturating_sub(most);
         self.cut |= surplus > 0;
-        self.messages.drain(..surplus);
+        self.messages = self.messages.iter().chain(&*newer.messages).skip(surplus).cloned().collect();
         self
     }
 }
@@ -332,8 +366,9 @@ fn since(patches: &[(Millis, Arc<Broadcast>)], after: Millis) -> Vec<Arc<Broadca
 
 fn high(app: &AppId, room: &RoomId, message: StoredMessage, now: Millis) -> Option<High<Arc<Broadcast>>> {
     let (number, sender) = (u64::try_from(message.number).ok()?, message.session);
+    let from = message.from.clone();
     let message = broadcast(app, room, message.into_push(room), Some(number), now);
-    Some(High { number, sender, message })
+    Some(High { number, sender, from, message })
 }
 
 fn broadcast(app: &AppId, room: &RoomId, event: Event, number: Option<u64>, now: Millis) -> Arc<Broadcast> {

@@ -151,7 +151,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         Ok(resumed) => resumed,
         Err(cause) => {
             node.router.app(&app.id).close(&session);
-            socket.outbox.release(Vec::new());
+            socket.outbox.release(None);
             return Err(failed(&cause));
         }
     };
@@ -165,11 +165,11 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let event = Event::Opened { token: issue(&node, &session) };
     socket.say(request.serial, Some(client.to_string()), event);
     let replayed = match resumed {
-        Some(resumed) => replay::frames(&node, app, &session, &resumed, open.last_patch).await,
-        None => Ok(Vec::new()),
+        Some(resumed) => replay::missed(&node, app, &session, &resumed, open.last_patch).await,
+        None => Ok(None),
     };
     match replayed {
-        Ok(frames) => socket.outbox.release(frames),
+        Ok(replay) => socket.outbox.release(replay),
         // Newer messages would be confirmed, and what was missed with them: it comes back and asks again.
         Err(error) => {
             error!(%error, "could not read what a client missed; it is sent away to come back");

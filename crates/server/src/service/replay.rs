@@ -7,15 +7,18 @@ use grandstand_room::{
     clock::Millis,
     resume::{Remembered, choose},
     session::{Identity, Login, SessionId},
+    switches::OwnSessions,
 };
 use tracing::warn;
 
-use super::{departure, gaps::Gap};
+use super::{
+    departure,
+    gaps::{Gap, Own},
+};
 use crate::{
     apps::App,
     cluster::News,
-    fanout::Broadcast,
-    gateway::outbox::Frame,
+    gateway::outbox::Replay,
     node::Node,
     router::{Arrival, Joined, Opened, Session},
     store::{Claim, Position, Resumed, SessionRecord, StoreError},
@@ -167,43 +170,37 @@ async fn enter(
     Ok(Entered::Room(Resumption { from, room, epoch, gap: confirmed, delivered }))
 }
 
-/// What the session missed, as frames: patches first, then HIGH messages, in order; the newest `limits.replay` of
-/// these, since whoever missed more reads history.
-pub(super) async fn frames(
+/// What the session missed: patches first, then HIGH messages, in order; the newest `limits.replay` of these, since
+/// whoever missed more reads history.
+pub(super) async fn missed(
     node: &Node,
     app: &App,
-    session: &Session,
+    session: &Arc<Session>,
     resumed: &Resumption,
     last_patch: Option<i64>,
-) -> Result<Vec<Frame>, StoreError> {
+) -> Result<Option<Replay>, StoreError> {
+    let Some((hub, _)) = session.seat() else { return Ok(None) };
     let (room, now) = ((&session.app, &resumed.room), node.clock.wall());
-    let frame = |message: &Broadcast| message.frame_if_for(session, resumed.epoch);
-    let mut frames = Vec::new();
-    if let Some(known) = last_patch {
-        let patches = node.gaps.patches(&*node.store, room, Millis(known), now).await?;
-        frames.extend(patches.iter().filter_map(|patch| frame(patch)));
-    }
+    let patches = match last_patch {
+        Some(known) => node.gaps.patches(&*node.store, room, Millis(known), now).await?,
+        None => Vec::new(),
+    };
+    let leaves_out_client = app.switches.own_sessions == OwnSessions::Exclude;
+    let own = Own {
+        sessions: [session.identity.session, resumed.from],
+        client: leaves_out_client.then(|| session.identity.client.clone()),
+    };
     let gap = Gap {
-        after: resumed.gap,
+        after: if app.switches.high_replay { resumed.gap } else { resumed.delivered },
         last: resumed.delivered,
-        own: [session.identity.session, resumed.from],
+        own: &own,
         limit: node.config.limits.replay as usize,
     };
-    if !app.switches.high_replay || gap.limit == 0 {
-        return Ok(frames);
-    }
     let high = node.gaps.high(&*node.store, room, gap, now).await?;
     if high.cut {
         // The README says so; an operator should see how often.
         metrics::counter!("grandstand_gaps_cut_total").increment(1);
         warn!(room = %resumed.room, "a gap may hold more HIGH messages than are replayed; the newest are");
     }
-    for (number, message) in &high.messages {
-        let again = frame(message);
-        if let Some((hub, _)) = session.seat().filter(|_| again.is_some()) {
-            hub.replayed(*number);
-        }
-        frames.extend(again);
-    }
-    Ok(frames)
+    Ok(Some(Replay::new(session, &hub, resumed.epoch, patches, high)))
 }

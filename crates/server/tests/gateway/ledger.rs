@@ -97,6 +97,7 @@ impl Round {
         let high = if kind == Kind::Orderly { "64MiB" } else { "64KiB" };
         let lines = format!(
             "[limits]\nbacklog = \"48KiB\"\nbacklog_age = \"100ms\"\nhigh_backlog = \"{high}\"\n\
+             replay = 600000\n\
              [fanout]\npace = \"0ms\"\nlag = \"1ms\""
         );
         let server = Arc::new(Server::start(&lines).await);

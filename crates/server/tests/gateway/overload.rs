@@ -7,10 +7,10 @@ use grandstand::{
     cluster::{Except, News, RoomNews},
     router::Session,
 };
-use grandstand_protocol::{Body, Event, Format, Level, Mentions, Open, Push, RoomId};
+use grandstand_protocol::{Body, Command, Event, Format, Level, Mentions, Open, Push, RoomId};
 
 use crate::{
-    guest::Guest,
+    guest::{Guest, message},
     raw::{PONG, Raw},
     server::{APP, Server},
 };
@@ -79,6 +79,34 @@ async fn a_member_with_a_full_high_lane_is_sent_away_and_misses_nothing_when_it_
     numbers.pop();
     // It confirmed nothing, so everything comes again, in order.
     assert_eq!(numbers, (0..total).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn with_defaults_who_is_sent_away_gets_all_that_waited_however_small() {
+    let server = Server::start("").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let narrow = Raw::connect_narrow(server.address, "lc.protobuf2.3").await;
+    let mut asleep = Guest::over(narrow, "asleep", Format::Binary);
+    let token = asleep.open(Open::default()).await;
+    asleep.join(&room).await;
+
+    let mut total = 0;
+    while host.count(&room).await == 2 {
+        for _ in 0..100 {
+            let message = message(&room, Level::High, &text(total, 200));
+            host.send(Command::Send(Box::new(message))).await;
+            total += 1;
+        }
+    }
+    assert!(total > 3000, "1 MiB of small messages, not {total}");
+    assert_eq!(asleep.raw.close_code().await, 1001, "come back");
+    let mut back = Guest::reopen(server.address, "asleep", &token).await;
+    host.say(&room, Level::High, "0 last").await;
+    let mut heard = back.hear_until("0 last").await;
+    heard.pop();
+    let numbers: Vec<usize> = heard.iter().map(|text| number(text)).collect();
+    assert_eq!(numbers, (0..total).collect::<Vec<_>>(), "each once, in order");
 }
 
 /// A message enters its room at once: nothing else runs on the test's thread meanwhile.

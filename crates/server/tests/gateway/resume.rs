@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 
+use grandstand::apps::{App, Apps};
 use grandstand_protocol::{Code, Command, Downlink, Event, Format, Level, Open, Request};
+use grandstand_room::switches::{OwnSessions, Switches};
 
 use crate::{
     guest::{Guest, message},
     raw::{BINARY, PING, PONG, Raw},
-    server::Server,
+    server::{APP, MASTER_KEY, Server},
 };
 
 const SECOND: i64 = 1000;
@@ -187,7 +189,7 @@ async fn what_is_recalled_or_edited_between_two_returns_comes_as_it_is_then() {
 
 #[tokio::test]
 async fn the_newest_of_a_long_gap_come() {
-    let server = Server::start("[limits]\nreplay = 3").await;
+    let server = Server::start("[limits]\nreplay = 3\nhigh_backlog = 400").await;
     let (mut host, guest, token, room) = host_and_guest(&server).await;
     drop(guest);
     server.until_dropped("guest").await;
@@ -261,6 +263,30 @@ async fn a_member_does_not_get_its_own_messages_when_it_returns() {
     server.until_dropped("guest").await;
     let mut guest = Guest::reopen(server.address, "guest", &token).await;
     assert_eq!(guest.hear_until("yours").await, ["yours"]);
+}
+
+#[tokio::test]
+async fn what_another_session_sent_comes_when_a_session_returns_unless_the_app_says_otherwise() {
+    for own_sessions in [OwnSessions::Deliver, OwnSessions::Exclude] {
+        let server = Server::start("").await;
+        let switches = Switches { own_sessions, ..Switches::default() };
+        server.node.apps.replace(Apps::new(vec![App { switches, ..App::new(APP, "key", MASTER_KEY) }]));
+        let (mut host, guest, token, room) = host_and_guest(&server).await;
+        drop(guest);
+        server.until_dropped("guest").await;
+        let mut desktop = Guest::connect(server.address, "guest").await;
+        desktop.open(Open { device_id: Some("desktop".into()), ..Open::default() }).await;
+        desktop.say(&room, Level::High, "by the desktop").await;
+        host.say(&room, Level::High, "by the host").await;
+
+        let mut guest = Guest::reopen(server.address, "guest", &token).await;
+        let heard = guest.hear_until("by the host").await;
+        let expected: &[&str] = match own_sessions {
+            OwnSessions::Deliver => &["by the desktop", "by the host"],
+            OwnSessions::Exclude => &["by the host"],
+        };
+        assert_eq!(heard, expected, "{own_sessions:?}");
+    }
 }
 
 #[tokio::test]

@@ -124,7 +124,7 @@ impl Room {
         let session = self.open(name, &outbox);
         let claimed = Claimed { epoch: 1, head: 0, former: Vec::new(), updated_at: Millis(0) };
         self.app.join(&session, &self.hub, &claimed, 0, OneRoomPer::Session).unwrap();
-        outbox.release(Vec::new());
+        outbox.release(None);
         Member { name, session, is_awake, reading, writing }
     }
 
