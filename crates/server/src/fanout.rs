@@ -21,7 +21,8 @@ use std::{
     time::Duration,
 };
 
-use grandstand_protocol::{AppId, Level, RoomId};
+use grandstand_protocol::{AppId, ClientId, Level, RoomId};
+use grandstand_room::switches::OwnSessions;
 use tokio::{
     sync::Notify,
     time::{sleep, timeout},
@@ -29,6 +30,7 @@ use tokio::{
 use tracing::warn;
 
 use crate::{
+    apps::AppsHandle,
     clock::Clock,
     cluster::{Except, News, RoomNews},
     router::{Hub, Ordered, Router},
@@ -53,6 +55,7 @@ type Waiting = HashMap<(AppId, RoomId), Weak<Hub>>;
 /// Brings news to this node's members.
 pub struct Fanout {
     router: Arc<Router>,
+    apps: AppsHandle,
     store: Arc<dyn Store>,
     clock: Clock,
     waiting: Mutex<Waiting>,
@@ -66,8 +69,8 @@ impl std::fmt::Debug for Fanout {
 }
 
 impl Fanout {
-    pub fn new(router: Arc<Router>, store: Arc<dyn Store>, clock: Clock) -> Self {
-        Self { router, store, clock, waiting: Mutex::default(), someone_waits: Notify::new() }
+    pub fn new(router: Arc<Router>, apps: AppsHandle, store: Arc<dyn Store>, clock: Clock) -> Self {
+        Self { router, apps, store, clock, waiting: Mutex::default(), someone_waits: Notify::new() }
     }
 
     /// Takes news in. Never waits: what cannot be delivered in order yet is put aside.
@@ -132,23 +135,29 @@ impl Fanout {
             let now = self.clock.wall();
             let found = found.into_iter().filter_map(|message| {
                 let number = u64::try_from(message.number).ok()?;
-                Some((number, Arc::new(Broadcast::new(stored_news(app, hub, message), now))))
+                Some((number, Arc::new(Broadcast::new(self.stored_news(app, hub, message), now))))
             });
             hub.fill(&missing, found.collect());
         }
         Ok(())
     }
 
+    /// A message as the store has it.
+    fn stored_news(&self, app: &AppId, hub: &Hub, message: StoredMessage) -> RoomNews {
+        let level = if message.recalled { Level::Low } else { message.level };
+        let number = u64::try_from(message.number).ok();
+        let room = hub.room.clone();
+        let excludes =
+            self.apps.get(app.as_str()).is_some_and(|app| app.switches.own_sessions == OwnSessions::Exclude);
+        let except = match (ClientId::new(&message.from), message.session) {
+            (Ok(client), _) if excludes => Except::Client(client),
+            (_, Some(session)) => Except::Session(session),
+            (_, None) => Except::Nobody,
+        };
+        RoomNews { app: app.clone(), event: message.into_push(&room), room, level, number, except }
+    }
+
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A message as the store has it.
-fn stored_news(app: &AppId, hub: &Hub, message: StoredMessage) -> RoomNews {
-    let level = if message.recalled { Level::Low } else { message.level };
-    let number = u64::try_from(message.number).ok();
-    let room = hub.room.clone();
-    let except = message.session.map_or(Except::Nobody, Except::Session);
-    RoomNews { app: app.clone(), event: message.into_push(&room), room, level, number, except }
 }

@@ -93,7 +93,8 @@ impl Node {
         let (tasks, started_at) = (TaskTracker::new(), Instant::now());
         let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
         let router = Arc::new(Router::new(engine));
-        let fanout = Arc::new(Fanout::new(Arc::clone(&router), Arc::clone(&store), clock.clone()));
+        let fanout =
+            Arc::new(Fanout::new(Arc::clone(&router), apps.clone(), Arc::clone(&store), clock.clone()));
         let logins = Logins::new(config.limits.opens_at_once);
         let node = Arc::new(Self {
             config,

@@ -159,7 +159,8 @@ async fn it_says_what_a_limit_of_the_room_held_back() {
 
 #[tokio::test]
 async fn of_a_member_that_takes_a_tenth_it_tells_for_each_message_whether_it_came() {
-    let server = Server::start("[limits]\nbacklog = \"32KiB\"\nhigh_backlog = \"16MiB\"\nreplay = 140000").await;
+    let server =
+        Server::start("[limits]\nbacklog = \"32KiB\"\nhigh_backlog = \"16MiB\"\nreplay = 140000").await;
     let (mut host, _) = Guest::log_in(server.address, "host").await;
     let room = host.create().await;
     let narrow = Raw::connect_narrow(server.address, "lc.protobuf2.3").await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use grandstand::{
+    apps::{App, Apps},
     cluster::{Except, News, RoomNews},
     store::NewMessage,
 };
@@ -10,11 +11,15 @@ use grandstand_protocol::{
     Body, ClientId, Command, Downlink, Event, Format, Level, Mentions, MessageId, Open, PatchRequest, Push,
     RoomId,
 };
+use grandstand_room::{
+    session::SessionId,
+    switches::{OwnSessions, Switches},
+};
 
 use crate::{
     guest::{Guest, message},
     raw::{BINARY, PING, Raw},
-    server::{APP, Server},
+    server::{APP, MASTER_KEY, Server},
 };
 
 /// A member that reads nothing, and enough messages that some wait for it.
@@ -130,12 +135,44 @@ async fn what_the_store_cannot_tell_is_waited_for_and_not_passed_over() {
     let database = rusqlite::Connection::open(server.data.path().join("grandstand.db")).unwrap();
 
     // The news of the first message gets lost while the store cannot be read.
+    lose(&server, &room, "host").await;
+    database.execute_batch("ALTER TABLE messages RENAME TO hidden").unwrap();
+    tell_next(&server, &room).await;
+    let heard = tokio::time::timeout(Duration::from_millis(300), guest.hear()).await;
+    assert!(heard.is_err(), "passed over: {heard:?}");
+
+    database.execute_batch("ALTER TABLE hidden RENAME TO messages").unwrap();
+    assert_eq!(guest.hear_until("next").await, ["lost", "next"]);
+}
+
+#[tokio::test]
+async fn whether_a_late_message_reaches_the_senders_other_sessions_is_the_apps_to_say() {
+    for own_sessions in [OwnSessions::Deliver, OwnSessions::Exclude] {
+        let server = Server::start("").await;
+        let switches = Switches { own_sessions, ..Switches::default() };
+        server.node.apps.replace(Apps::new(vec![App { switches, ..App::new(APP, "key", MASTER_KEY) }]));
+        let (mut host, _) = Guest::log_in(server.address, "host").await;
+        let room = host.create().await;
+        let (mut guest, _) = Guest::log_in(server.address, "guest").await;
+        guest.join(&room).await;
+        lose(&server, &room, "guest").await;
+        tell_next(&server, &room).await;
+        let expected: &[&str] = match own_sessions {
+            OwnSessions::Deliver => &["lost", "next"],
+            OwnSessions::Exclude => &["next"],
+        };
+        assert_eq!(guest.hear_until("next").await, expected, "{own_sessions:?}");
+    }
+}
+
+/// The first message of a room, by a session that is not here: it is stored, and no news of it comes.
+async fn lose(server: &Server, room: &RoomId, from: &str) {
     let lost = NewMessage {
         app: APP.into(),
         room: room.clone(),
         id: MessageId::from("lost"),
-        from: ClientId::new("host").unwrap(),
-        session: None,
+        from: ClientId::new(from).unwrap(),
+        session: Some(SessionId(7)),
         level: Level::High,
         body: Body::Text("lost".to_owned()),
         mentions: Mentions::default(),
@@ -143,7 +180,10 @@ async fn what_the_store_cannot_tell_is_waited_for_and_not_passed_over() {
         dedupe: None,
     };
     server.node.store.append(lost, server.clock.wall()).await.unwrap();
-    database.execute_batch("ALTER TABLE messages RENAME TO hidden").unwrap();
+}
+
+/// The news of the second.
+async fn tell_next(server: &Server, room: &RoomId) {
     let event = Event::Message(Box::new(Push {
         room: room.clone(),
         message: MessageId::from("next"),
@@ -154,12 +194,7 @@ async fn what_the_store_cannot_tell_is_waited_for_and_not_passed_over() {
         mentions: Mentions::default(),
         patched_at: None,
     }));
-    let (app, number, except) = (APP.into(), Some(2), Except::Nobody);
+    let (app, room, number, except) = (APP.into(), room.clone(), Some(2), Except::Nobody);
     let news = RoomNews { app, room, event, level: Level::High, number, except };
     server.node.bus.publish(News::Room(news)).await;
-    let heard = tokio::time::timeout(Duration::from_millis(300), guest.hear()).await;
-    assert!(heard.is_err(), "passed over: {heard:?}");
-
-    database.execute_batch("ALTER TABLE hidden RENAME TO messages").unwrap();
-    assert_eq!(guest.hear_until("next").await, ["lost", "next"]);
 }
