@@ -47,7 +47,7 @@ fn nothing_has_to_be_configured() {
     assert_eq!(config.limits.frame, 64 * 1024);
     assert_eq!(config.limits.backlog_age, Duration::from_secs(30));
     assert_eq!((config.limits.replay, config.limits.opens_at_once), (10_000, 1_000));
-    assert_eq!(config.limits.handshakes_per_second, 5_000);
+    assert_eq!(config.limits.handshakes_per_second, 10_000);
     assert_eq!(config.limits.handshakes_per_second_per_address, 1_000);
     assert_eq!(
         (config.fanout.pace, config.fanout.lag),

@@ -101,7 +101,7 @@ impl Default for Limits {
             sockets_per_address: 5_000,
             sessionless_sockets_per_address: 5_000,
             sessionless_sockets: None,
-            handshakes_per_second: 5_000,
+            handshakes_per_second: 10_000,
             handshakes_per_second_per_address: 1_000,
             opens_at_once: 1_000,
             upgrade_timeout: seconds(10),
