@@ -529,7 +529,8 @@ impl Waiting {
         if replayed.is_last {
             self.replays.pop_front();
         }
-        self.unsent = bytes.into();
+        // It may wait long: no more than what it takes.
+        self.unsent = bytes.into_boxed_slice().into();
         Some(replayed)
     }
 }
