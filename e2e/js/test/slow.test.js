@@ -18,7 +18,7 @@ let server;
 before(async () => {
   // What is left out here is left out for readers that are behind: no message grows old, and a machine that is slow
   // for a moment thins nothing out.
-  const limits = { backlog: '64KiB', high_backlog: '4MiB', backlog_age: '10m' };
+  const limits = { backlog: '64KiB', high_backlog: '4MiB', replay: 40000, backlog_age: '10m' };
   server = await startServer({ config: { limits, fanout: { lag: '1m' } } });
 });
 after(async () => {
