@@ -91,6 +91,16 @@ const STALLED: &[Shown] = &[
     plain("with_p99_ms"),
 ];
 
+const STORM: &[Shown] = &[
+    at_most("all_back_ms", 15_000.0),
+    at_most("server_peak_ratio", 2.0),
+    none("not_back"),
+    all("high_delivered_share"),
+    plain("returns_per_s"),
+    plain("attempts_failed"),
+    plain("high_doubled"),
+];
+
 const HISTORY: &[Shown] =
     &[at_most("page_p99_ms", 5.0), none("short_pages"), plain("page_p50_ms"), plain("pages_per_s")];
 
@@ -196,21 +206,7 @@ pub(super) const ROWS: &[Row] = &[
             plain("deliveries_per_s"),
         ],
     },
-    Row {
-        name: "storm",
-        command: "storm --members 18000",
-        runs: 1,
-        is_long: false,
-        figures: &[
-            at_most("all_back_ms", 15_000.0),
-            at_most("server_peak_ratio", 2.0),
-            none("not_back"),
-            all("high_delivered_share"),
-            plain("returns_per_s"),
-            plain("attempts_failed"),
-            plain("high_doubled"),
-        ],
-    },
+    Row { name: "storm", command: "storm --members 18000", runs: 1, is_long: false, figures: STORM },
     Row {
         name: "acks",
         command: "ack --senders 200 --warm-up 1s --duration 5s",
@@ -244,14 +240,7 @@ pub(super) const ROWS: &[Row] = &[
         command: "storm --members 18000 --at-once",
         runs: 3,
         is_long: true,
-        figures: &[
-            at_most("all_back_ms", 15_000.0),
-            at_most("server_peak_ratio", 2.0),
-            none("not_back"),
-            all("high_delivered_share"),
-            plain("returns_per_s"),
-            plain("attempts_failed"),
-        ],
+        figures: STORM,
     },
     Row {
         name: "soak",
