@@ -24,7 +24,7 @@ use tokio::{
 use crate::{
     endpoint::Endpoint,
     machine,
-    order::{Findings, Host, Key, Order, Plan, Reading, Run, Word},
+    order::{Crew, Findings, Key, Order, Plan, Reading, Run, Word},
 };
 
 /// Sockets of one process: 20,000 files are a common limit.
@@ -43,23 +43,6 @@ pub(crate) struct Fleet {
     flight: Arc<Mutex<Flight>>,
     /// Read the words of the processes; they end with them.
     _listeners: JoinSet<()>,
-}
-
-/// Who joins what.
-#[derive(Debug, Clone)]
-pub(crate) struct Crew {
-    pub(crate) host: Host,
-    pub(crate) members: u32,
-    pub(crate) rooms: Vec<String>,
-    /// Sampled members, of all rooms.
-    pub(crate) sample: u32,
-    pub(crate) name: String,
-    pub(crate) per_address: u32,
-    /// Members of other fleets who have taken source addresses before these.
-    pub(crate) before: u32,
-    pub(crate) parallel: u32,
-    pub(crate) receive_buffer: Option<u32>,
-    pub(crate) reading: Reading,
 }
 
 /// How far a run is.
@@ -94,7 +77,8 @@ impl Fleet {
         let mut processes = Vec::new();
         for (first, count) in split(crew.members) {
             let mut process = Process::start(&flight, &mut listeners)?;
-            process.order(&Order::Join(Box::new(crew.plan(first, count)))).await?;
+            let plan = Plan { crew: crew.clone(), first, count };
+            process.order(&Order::Join(Box::new(plan))).await?;
             processes.push(process);
         }
         let progress = ProgressBar::new(crew.members.into());
@@ -207,25 +191,6 @@ impl Fleet {
 impl Status {
     pub(crate) fn total(&self) -> u64 {
         self.received.iter().sum()
-    }
-}
-
-impl Crew {
-    fn plan(&self, first: u32, count: u32) -> Plan {
-        Plan {
-            host: self.host.clone(),
-            first,
-            count,
-            members: self.members,
-            rooms: self.rooms.clone(),
-            sample: self.sample.div_ceil(self.rooms.len().try_into().unwrap_or(1)),
-            name: self.name.clone(),
-            per_address: self.per_address,
-            before: self.before,
-            parallel: self.parallel,
-            receive_buffer: self.receive_buffer,
-            reading: self.reading,
-        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) async fn run() -> Result<()> {
 
 async fn join_all(plan: &Plan) -> Result<Vec<Member>> {
     crate::members::allow_files(plan.count)?;
-    let parallel = usize::try_from(plan.parallel)?;
+    let parallel = usize::try_from(plan.crew.parallel)?;
     let joins = (plan.first..plan.first + plan.count).map(|number| join(plan, number));
     let mut joins = std::pin::pin!(stream::iter(joins).buffered(parallel));
     let (mut members, mut joined) = (Vec::new(), 0);
@@ -60,23 +60,25 @@ async fn join_all(plan: &Plan) -> Result<Vec<Member>> {
 }
 
 async fn join(plan: &Plan, number: u32) -> Result<Member> {
-    let rooms = u32::try_from(plan.rooms.len())?;
+    let crew = &plan.crew;
+    let rooms = u32::try_from(crew.rooms.len())?;
+    let size = room_size(crew.members, rooms, number % rooms);
     let who = Who {
         member: usize::try_from(number - plan.first)?,
-        sampled: is_sampled(number / rooms, room_size(plan.members, rooms, number % rooms), plan.sample),
+        sampled: is_sampled(number / rooms, size, crew.sample.div_ceil(rooms)),
     };
-    let address = match &plan.host {
+    let address = match &crew.host {
         Host::Server(endpoint) => endpoint.address,
         Host::Floor(address) => *address,
     };
     let dial = Dial {
-        from: source(address, plan.before + number, plan.per_address),
-        receive_buffer: plan.receive_buffer,
+        from: source(address, crew.before + number, crew.per_address),
+        receive_buffer: crew.receive_buffer,
     };
-    let room = &plan.rooms[(number % rooms) as usize];
-    let (transport, account) = match &plan.host {
+    let room = &crew.rooms[(number % rooms) as usize];
+    let (transport, account) = match &crew.host {
         Host::Server(endpoint) => {
-            let client = format!("{}-{number}", plan.name);
+            let client = format!("{}-{number}", crew.name);
             let (transport, token) = enter(endpoint, dial, room, &client).await?;
             (transport, Some(Account { client, token, from: dial.from }))
         }
@@ -100,12 +102,12 @@ async fn enter(endpoint: &Endpoint, dial: Dial, room: &str, client: &str) -> Res
 }
 
 fn receive(plan: &Plan, members: Vec<Member>) -> Result<()> {
-    let mut sampled = vec![0; plan.rooms.len()];
+    let mut sampled = vec![0; plan.crew.rooms.len()];
     for (number, member) in (plan.first..).zip(&members) {
         let room = number as usize % sampled.len();
         sampled[room] += u32::from(member.who.sampled);
     }
-    let (receiver, bell) = Receiver::new(members, sampled.clone(), plan.reading)?;
+    let (receiver, bell) = Receiver::new(members, sampled.clone(), plan.crew.reading)?;
     say(&Word::Joined { sampled })?;
     let (sender, orders) = mpsc::sync_channel(ORDERS);
     let reader = thread::spawn(move || {

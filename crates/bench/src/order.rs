@@ -51,23 +51,28 @@ pub(crate) type Key = (u16, u8, u32);
 /// Members of one process.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Plan {
-    pub(crate) host: Host,
+    pub(crate) crew: Crew,
     /// Numbers of the members: from here …
     pub(crate) first: u32,
-    /// … so many …
+    /// … so many. Member n is in room n modulo the rooms.
     pub(crate) count: u32,
-    /// … of so many in the whole fleet. Member n is in room n modulo the rooms.
+}
+
+/// Who joins what: the members of all processes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Crew {
+    pub(crate) host: Host,
     pub(crate) members: u32,
     /// Ids.
     pub(crate) rooms: Vec<String>,
-    /// Sampled members of each room, over all processes.
+    /// Sampled members, of all rooms.
     pub(crate) sample: u32,
     /// Client ids begin so.
     pub(crate) name: String,
     pub(crate) per_address: u32,
     /// Members of other fleets who have taken source addresses before these.
     pub(crate) before: u32,
-    /// Connections that are being made at one time.
+    /// Connections that each process is making at one time.
     pub(crate) parallel: u32,
     /// `SO_RCVBUF` of the members.
     pub(crate) receive_buffer: Option<u32>,

@@ -9,14 +9,14 @@ use tokio::task::spawn_blocking;
 
 use crate::{
     affinity, busy, clock,
-    fleet::{Crew, Fleet, Status},
+    fleet::{Fleet, Status},
     floor::{self, process::FloorProcess},
     load::room_size,
     machine,
     measured::Measured,
     members::make_room,
     options::TrafficOptions,
-    order::{Findings, Host, Reading, Run},
+    order::{Crew, Findings, Host, Reading, Run},
     publisher::{Look, Publisher, client_id},
     publishing::{Program, Published, Tempo, publish},
     report::per_second,
