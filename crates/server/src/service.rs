@@ -3,15 +3,17 @@
 mod history;
 mod listing;
 mod message;
-mod modify;
 mod open;
 mod refusal;
 mod replay;
 mod room;
 mod socket;
 
+pub(crate) mod caller;
 pub(crate) mod departure;
 pub(crate) mod gaps;
+pub(crate) mod modify;
+pub(crate) mod post;
 
 use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};
 use grandstand_room::rates::Kind;

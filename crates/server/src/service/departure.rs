@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use grandstand_protocol::{AppId, Event, Push};
-use grandstand_room::{clock::Millis, session::SessionId, switches::OwnSessions};
+use grandstand_protocol::AppId;
+use grandstand_room::{clock::Millis, session::SessionId};
 use tracing::error;
 
+use super::post;
 use crate::{
-    cluster::{Except, News, RoomNews},
+    cluster::{News, RoomNews},
     node::Node,
     router::{Joined, Session},
     store::{Revocation, WillSent},
@@ -74,8 +75,7 @@ async fn send_wills(node: &Node, app: &AppId, session: SessionId, dropped_at: Mi
     match node.store.send_wills(app, session, dropped_at, node.clock.wall()).await {
         Ok(sent) => {
             for will in sent {
-                let except = except(node, &will);
-                node.bus.publish(News::Room(will_news(will, except))).await;
+                node.bus.publish(News::Room(will_news(node, will))).await;
             }
         }
         Err(error) => error!(%error, "could not send wills"),
@@ -83,35 +83,9 @@ async fn send_wills(node: &Node, app: &AppId, session: SessionId, dropped_at: Mi
 }
 
 /// The sender may be back by another session: whether that one hears of it is the app's to say.
-fn except(node: &Node, will: &WillSent) -> Except {
-    let WillSent { message, .. } = will;
+fn will_news(node: &Node, will: WillSent) -> RoomNews {
+    let WillSent { message, stamp, timestamp } = will;
     let own_sessions = node.apps.get(message.app.as_str()).map(|app| app.switches.own_sessions);
-    match (own_sessions, message.session) {
-        (Some(OwnSessions::Exclude), _) => Except::Client(message.from.clone()),
-        (_, Some(session)) => Except::Session(session),
-        (_, None) => Except::Nobody,
-    }
-}
-
-fn will_news(will: WillSent, except: Except) -> RoomNews {
-    let transient = will.stamp.is_none();
-    let message = will.message;
-    let push = Push {
-        room: message.room.clone(),
-        message: message.id,
-        timestamp: will.timestamp.0,
-        from: message.from.to_string(),
-        body: message.body,
-        transient,
-        mentions: message.mentions,
-        patched_at: None,
-    };
-    RoomNews {
-        app: message.app,
-        room: message.room,
-        event: Event::Message(Box::new(push)),
-        level: message.level,
-        number: will.stamp.map(|stamp| stamp.number),
-        except,
-    }
+    let except = post::except(own_sessions.unwrap_or_default(), &message.from, message.session);
+    post::news(message, timestamp, stamp.map(|stamp| stamp.number), except)
 }

@@ -1,18 +1,101 @@
-//! `patch/modify`: edit and recall.
+//! Edit and recall, whoever asks for it, and the socket's `patch/modify`.
 
-use grandstand_protocol::{Code, Event, Fault, Level, PatchRequest, Request};
-use grandstand_room::content::lctype;
+use grandstand_protocol::{
+    Body, ClientId, Code, Event, Fault, Level, Mentions, MessageId, PatchRequest, Request, RoomId,
+};
+use grandstand_room::{clock::Millis, content::lctype};
 
 use super::{
-    message::{mentions, within_size},
+    caller::{Caller, CallerKind},
+    post::{mentions, within_size},
     refusal::Refused,
     socket::Socket,
     within_rates,
 };
 use crate::{
+    apps::App,
     cluster::{Except, News, RoomNews},
+    node::Node,
     store::Edit,
 };
+
+/// A message that somebody wants to change.
+#[derive(Debug, Clone)]
+pub(crate) struct Modification {
+    pub(crate) room: RoomId,
+    pub(crate) message: MessageId,
+    /// Who must have written it.
+    pub(crate) author: ClientId,
+    pub(crate) change: Change,
+}
+
+/// What is to become of it.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    Edit { body: Body, mentions: Mentions },
+    Recall,
+}
+
+/// A message that was changed.
+#[derive(Debug)]
+pub(crate) struct Modified {
+    pub(crate) patched_at: Option<Millis>,
+    news: RoomNews,
+}
+
+/// Changes a message. When this returns, it is committed; whoever asked is to hear so before [`Modified::announce`].
+pub(crate) async fn change(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    modification: Modification,
+) -> Result<Modified, Fault> {
+    let Modification { room, message, author, change } = modification;
+    allowed(app, caller, &change)?;
+    let edit = edit(node, change)?;
+    let now = node.clock.wall();
+    let patched = node.store.modify(&app.id, &room, &message, &author, edit, now).await;
+    let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
+    node.gaps.changed(&app.id, &room);
+    let patched_at = patched.patched_at;
+    let news = RoomNews {
+        app: app.id.clone(),
+        event: patched.into_patch(&room),
+        room,
+        level: Level::High,
+        number: None,
+        // The back end's change is news to the author, too.
+        except: caller.session_id().map_or(Except::Nobody, Except::Session),
+    };
+    Ok(Modified { patched_at, news })
+}
+
+impl Modified {
+    /// Tells the room. Comes after the answer to whoever asked.
+    pub(crate) async fn announce(self, node: &Node) {
+        node.bus.publish(News::Room(self.news)).await;
+    }
+}
+
+/// The switches are about clients.
+fn allowed(app: &App, caller: &Caller, change: &Change) -> Result<(), Fault> {
+    match (&caller.kind, change) {
+        (CallerKind::Session(_), Change::Recall) if !app.switches.recall => {
+            Err(Fault::because(Code::MessageRecallDisabled, "this app does not let messages be recalled"))
+        }
+        (CallerKind::Session(_), Change::Edit { .. }) if !app.switches.edit => {
+            Err(Fault::because(Code::MessageEditDisabled, "this app does not let messages be edited"))
+        }
+        (CallerKind::Session(_) | CallerKind::BackEnd, _) => Ok(()),
+    }
+}
+
+fn edit(node: &Node, change: Change) -> Result<Edit, Fault> {
+    let Change::Edit { body, mentions: named } = change else { return Ok(Edit::Recall) };
+    let mentions = mentions(&named);
+    within_size(node, &body, &mentions, 0)?;
+    Ok(Edit::Replace { lctype: lctype(&body), body, mentions })
+}
 
 /// Carries out the patches of one command; the first that fails ends it. What was changed before stays, and is told.
 pub(super) async fn modify(
@@ -22,69 +105,49 @@ pub(super) async fn modify(
     patches: &[PatchRequest],
 ) -> Result<(), Fault> {
     let node = socket.node();
-    let session = socket.session(at);
-    let mut news = Vec::with_capacity(patches.len());
-    let mut last = None;
+    let mut done = Vec::with_capacity(patches.len());
     let mut failed = None;
     for (index, patch) in patches.iter().enumerate() {
         // The first was counted with the command. SDKs put one into each.
         let counted = if index == 0 { Ok(()) } else { within_rates(socket, at, &request.command) };
-        let edit = match counted.and_then(|()| edit(socket, patch)) {
-            Ok(edit) => edit,
+        let modified = match counted {
+            Ok(()) => modify_one(socket, at, patch).await,
+            Err(fault) => Err(fault),
+        };
+        match modified {
+            Ok(modified) => done.push(modified),
             Err(fault) => {
                 failed = Some(fault);
                 break;
             }
-        };
-        let author = &session.identity.client;
-        let now = node.clock.wall();
-        match node.store.modify(&session.app, &patch.room, &patch.message, author, edit, now).await {
-            Ok(patched) => {
-                node.gaps.changed(&session.app, &patch.room);
-                last = last.max(patched.message.patched_at);
-                news.push(RoomNews {
-                    app: session.app.clone(),
-                    room: patch.room.clone(),
-                    event: patched.message.into_patch(&patch.room),
-                    level: Level::High,
-                    number: None,
-                    except: Except::Session(session.identity.session),
-                });
-            }
-            Err(cause) => {
-                failed = Some(Refused::modify(&cause));
-                break;
-            }
         }
     }
-    match (failed, last) {
+    match (failed, done.iter().filter_map(|modified| modified.patched_at).max()) {
         (Some(fault), _) => socket.refuse(request, fault),
         (None, Some(time)) => socket.reply(request, at, Event::Modified { time: time.0 }),
         (None, None) => return Err(Fault::because(Code::MessageNotFound, "the command names no message")),
     }
-    for item in news {
-        node.bus.publish(News::Room(item)).await;
+    for modified in done {
+        modified.announce(node).await;
     }
     Ok(())
 }
 
-fn edit(socket: &Socket, patch: &PatchRequest) -> Result<Edit, Fault> {
-    let switches = socket.switches()?;
-    if patch.recall {
-        return match switches.recall {
-            true => Ok(Edit::Recall),
-            false => {
-                Err(Fault::because(Code::MessageRecallDisabled, "this app does not let messages be recalled"))
-            }
-        };
-    }
-    if !switches.edit {
-        return Err(Fault::because(Code::MessageEditDisabled, "this app does not let messages be edited"));
-    }
-    let Some(body) = patch.body.clone() else {
-        return Err(Fault::because(Code::MessageNotFound, "the edit carries no new content"));
+async fn modify_one(socket: &Socket, at: usize, patch: &PatchRequest) -> Result<Modified, Fault> {
+    let app = socket.current_app()?;
+    let caller = socket.caller(at);
+    let change = match (&patch.body, patch.recall) {
+        (_, true) => Change::Recall,
+        (Some(body), false) => Change::Edit { body: body.clone(), mentions: patch.mentions.clone() },
+        (None, false) => {
+            return Err(Fault::because(Code::MessageNotFound, "the edit carries no new content"));
+        }
     };
-    let mentions = mentions(&patch.mentions);
-    within_size(socket, &body, &mentions, 0)?;
-    Ok(Edit::Replace { lctype: lctype(&body), body, mentions })
+    let modification = Modification {
+        room: patch.room.clone(),
+        message: patch.message.clone(),
+        author: socket.session(at).identity.client.clone(),
+        change,
+    };
+    self::change(socket.node(), &app, &caller, modification).await
 }

@@ -1,13 +1,13 @@
 //! The sessions of one socket, and how they are spoken to.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use grandstand_protocol::{
     ClientId, Code, Command, Downlink, Event, Fault, Format, Level, Request, Subprotocol,
 };
 use grandstand_room::{session::SessionId, switches::Switches};
 
-use super::departure;
+use super::{caller::Caller, departure};
 use crate::{
     apps::App,
     gateway::{
@@ -34,6 +34,8 @@ pub struct Socket {
     pub(super) outbox: Arc<Outbox>,
     pub(super) style: Style,
     pub(super) origin: Option<String>,
+    /// Where the client is, as told by a trusted proxy if there is one.
+    pub(super) address: IpAddr,
     pub(super) seat: Seat,
 }
 
@@ -53,6 +55,7 @@ impl Socket {
         subprotocol: Subprotocol,
         outbox: Arc<Outbox>,
         origin: Option<String>,
+        address: IpAddr,
         seat: Seat,
     ) -> Self {
         let Subprotocol { format, first_generation, .. } = subprotocol;
@@ -66,6 +69,7 @@ impl Socket {
             outbox,
             style: Style { format, first_generation },
             origin,
+            address,
             seat,
         }
     }
@@ -109,6 +113,11 @@ impl Socket {
     /// The session at a place that [`Self::session_for`] gave.
     pub(super) fn session(&self, at: usize) -> &Arc<Session> {
         &self.sessions[at].session
+    }
+
+    /// The session at such a place, as whoever asks for an operation.
+    pub(super) fn caller(&self, at: usize) -> Caller {
+        Caller::session(self.session(at), self.address)
     }
 
     /// A client that leaves out `peerId` finds what comes without it, so that it can be written the same for all.

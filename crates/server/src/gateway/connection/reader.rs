@@ -245,8 +245,8 @@ impl Reader {
 
     fn speak(&mut self, subprotocol: Subprotocol) {
         let (outbox, seat) = (Arc::clone(&self.outbox), self.peer.seat.clone());
-        let origin = self.peer.origin.take();
-        self.socket = Some(Socket::new(Arc::clone(&self.node), subprotocol, outbox, origin, seat));
+        let (origin, address) = (self.peer.origin.take(), self.peer.address);
+        self.socket = Some(Socket::new(Arc::clone(&self.node), subprotocol, outbox, origin, address, seat));
     }
 }
 

@@ -1,0 +1,184 @@
+//! The path of a message, whoever brings it: checked, stored, acknowledged, and only then shown to the room.
+
+use grandstand_protocol::{
+    Body, ClientId, Code, Event, Fault, Level, Mentions, MessageId, Push, RoomId, limits,
+};
+use grandstand_room::{
+    clock::Millis,
+    content::lctype,
+    levels::{Origin, Via, ruled},
+    session::SessionId,
+    switches::{Audience, OwnSessions},
+};
+
+use super::{
+    caller::{Caller, CallerKind},
+    refusal::Refused,
+};
+use crate::{
+    apps::App,
+    cluster::{Except, News, RoomNews},
+    node::Node,
+    store::{Appended, NewMessage, Stamp},
+};
+
+/// A message that somebody wants to send.
+#[derive(Debug, Clone)]
+pub(crate) struct Post {
+    pub(crate) room: RoomId,
+    pub(crate) from: ClientId,
+    pub(crate) body: Body,
+    pub(crate) mentions: Mentions,
+    /// The level that it carries.
+    pub(crate) level: Option<Level>,
+    /// What it gets when it carries none and no rule applies.
+    pub(crate) default_level: Level,
+    /// Only for those who are there now.
+    pub(crate) transient: bool,
+    /// The client's own mark (`dt`).
+    pub(crate) dedupe: Option<String>,
+    /// Bytes of all else that it brings along: the limit is for everything.
+    pub(crate) extras: usize,
+}
+
+/// A message that was accepted.
+#[derive(Debug)]
+pub(crate) struct Posted {
+    pub(crate) id: MessageId,
+    pub(crate) timestamp: Millis,
+    /// What the room is told; nothing when this was a retry.
+    news: Option<RoomNews>,
+}
+
+/// Sends a message. When this returns, it is committed; whoever sent it is to hear so before [`Posted::announce`].
+pub(crate) async fn post(node: &Node, app: &App, caller: &Caller, post: Post) -> Result<Posted, Fault> {
+    let transient = post.transient;
+    let message = admit(node, app, caller, post).await?;
+    let except = except(app.switches.own_sessions, &message.from, message.session);
+    let now = node.clock.wall();
+    if transient {
+        must_exist(node, &message).await?;
+        return Ok(Posted::new(message, now, None, except));
+    }
+    let room = message.room.clone();
+    match node.store.append(message.clone(), now).await {
+        Err(cause) => Err(Refused::append(&room, &cause)),
+        Ok(Appended::Duplicate { id, timestamp }) => Ok(Posted { id, timestamp, news: None }),
+        Ok(Appended::Stored(Stamp { number, timestamp })) => {
+            Ok(Posted::new(message, timestamp, Some(number), except))
+        }
+    }
+}
+
+impl Posted {
+    fn new(message: NewMessage, timestamp: Millis, number: Option<u64>, except: Except) -> Self {
+        let id = message.id.clone();
+        Self { id, timestamp, news: Some(news(message, timestamp, number, except)) }
+    }
+
+    /// Shows the message to the room. Comes after the answer to whoever sent it.
+    pub(crate) async fn announce(self, node: &Node) {
+        if let Some(news) = self.news {
+            node.bus.publish(News::Room(news)).await;
+        }
+    }
+}
+
+/// The checks, in their order, and what they leave of the message. Wills go through them when they are left.
+pub(super) async fn admit(node: &Node, app: &App, caller: &Caller, post: Post) -> Result<NewMessage, Fault> {
+    let mentions = mentions(&post.mentions);
+    within_size(node, &post.body, &mentions, post.extras)?;
+    for_members(app, caller, &post.room)?;
+    let lctype = lctype(&post.body);
+    let level = level(app, caller, &post, lctype);
+    Ok(NewMessage {
+        app: app.id.clone(),
+        room: post.room,
+        id: node.new_message_id(),
+        from: post.from,
+        session: caller.session_id(),
+        level,
+        lctype,
+        body: post.body,
+        mentions,
+        dedupe: post.dedupe,
+    })
+}
+
+/// Whom a message mentions, without what can be nobody's client id.
+pub(super) fn mentions(named: &Mentions) -> Mentions {
+    let ids = named.clients.iter().filter(|id| ClientId::new(id).is_ok());
+    Mentions { all: named.all, clients: ids.take(limits::MENTIONS).cloned().collect() }
+}
+
+/// The limit is for everything that a message brings along; `extras` is the size of what only sends have.
+pub(super) fn within_size(node: &Node, body: &Body, mentions: &Mentions, extras: usize) -> Result<(), Fault> {
+    let limit = node.config.limits.message;
+    let size = body.len() + mentions.clients.iter().map(String::len).sum::<usize>() + extras;
+    if size > limit {
+        let detail =
+            format!("the message has {size} bytes with all that belongs to it; at most {limit} are allowed");
+        return Err(Fault::because(Code::FrameTooLong, detail));
+    }
+    Ok(())
+}
+
+fn for_members(app: &App, caller: &Caller, room: &RoomId) -> Result<(), Fault> {
+    match &caller.kind {
+        CallerKind::Session(session) if app.switches.send == Audience::Members && !session.is_in(room) => {
+            let detail = "this app lets only members send; join the room first";
+            Err(Fault::because(Code::InvalidMessagingTarget, detail))
+        }
+        CallerKind::Session(_) | CallerKind::BackEnd => Ok(()),
+    }
+}
+
+/// What a rule of the app gives; else what the message carries; else what the way it came gives to those without.
+fn level(app: &App, caller: &Caller, post: &Post, lctype: Option<i32>) -> Level {
+    let via = match caller.kind {
+        CallerKind::Session(_) => Via::Client,
+        CallerKind::BackEnd => Via::Rest,
+    };
+    let origin = Origin { lctype, sender: post.from.as_str(), via, carried: post.level };
+    let Some((level, rule)) = ruled(&app.levels, &origin) else {
+        return post.level.unwrap_or(post.default_level);
+    };
+    let labels =
+        [("app", app.id.to_string()), ("rule", (rule + 1).to_string()), ("level", level.name().to_owned())];
+    metrics::counter!("grandstand_level_rules_total", &labels).increment(1);
+    level
+}
+
+/// What is not stored finds out here whether its room is there.
+pub(super) async fn must_exist(node: &Node, message: &NewMessage) -> Result<(), Fault> {
+    match node.store.room(&message.app, &message.room).await {
+        Ok(Some(_)) => Ok(()),
+        Ok(None) => Err(Refused::no_target(&message.room)),
+        Err(cause) => Err(Refused::store(Code::InternalError, &cause)),
+    }
+}
+
+/// Whom a message is not for: the session that sent it, or all of its client id where the app says so, and where its
+/// back end spoke in that name.
+pub(super) fn except(own_sessions: OwnSessions, from: &ClientId, session: Option<SessionId>) -> Except {
+    match (own_sessions, session) {
+        (OwnSessions::Deliver, Some(session)) => Except::Session(session),
+        (OwnSessions::Exclude, _) | (_, None) => Except::Client(from.clone()),
+    }
+}
+
+/// What the room is told of a message. One without a number was not stored.
+pub(super) fn news(message: NewMessage, timestamp: Millis, number: Option<u64>, except: Except) -> RoomNews {
+    let push = Push {
+        room: message.room.clone(),
+        message: message.id,
+        timestamp: timestamp.0,
+        from: message.from.to_string(),
+        body: message.body,
+        transient: number.is_none(),
+        mentions: message.mentions,
+        patched_at: None,
+    };
+    let event = Event::Message(Box::new(push));
+    RoomNews { app: message.app, room: message.room, event, level: message.level, number, except }
+}
