@@ -11,7 +11,7 @@ const BYTES: &str = "grandstand_fanout_bytes_total";
 const DELIVERIES: &str = "grandstand_deliveries_total{";
 
 /// Outcomes that are the server's choice.
-const SHED: [&str; 5] = ["thinned", "behind", "late", "room_limit", "app_limit"];
+const SHED: [&str; 6] = ["thinned", "behind", "late", "overrun", "room_limit", "app_limit"];
 
 /// The server's counters at one moment; none where its operator's port is not known.
 #[derive(Debug, Default)]
@@ -68,12 +68,13 @@ mod tests {
             (BYTES, 3000.0),
             (r#"grandstand_deliveries_total{level="low",outcome="thinned"}"#, 3.0),
             (r#"grandstand_deliveries_total{level="normal",outcome="behind"}"#, 2.0),
+            (r#"grandstand_deliveries_total{level="normal",outcome="overrun"}"#, 4.0),
             (r#"grandstand_deliveries_total{level="high",outcome="written"}"#, 99.0),
         ]);
         let mut report = Report::new("fan");
         after.tell(&before, &mut report);
         let json = report.json();
-        assert_eq!((&json["write_bytes"], &json["shed"]), (&500.into(), &5.into()));
+        assert_eq!((&json["write_bytes"], &json["shed"]), (&500.into(), &9.into()));
     }
 
     #[test]

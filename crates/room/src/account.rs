@@ -24,10 +24,12 @@ pub enum Outcome {
     Recalled,
     /// Left out because the node could not keep up.
     Thinned,
-    /// Left out because too many bytes were behind.
+    /// Left out because too many bytes were behind: the member is slow.
     Behind,
     /// Left out because it was too old.
     Late,
+    /// Left out because the node came round so late that the ring had forgotten it.
+    Overrun,
     /// The member left before it.
     Left,
 }

@@ -14,6 +14,7 @@ pub struct Outcomes {
     pub thinned: i64,
     pub behind: i64,
     pub late: i64,
+    pub overrun: i64,
     pub left: i64,
 }
 
@@ -25,13 +26,14 @@ impl Outcomes {
             Outcome::Thinned => &mut self.thinned,
             Outcome::Behind => &mut self.behind,
             Outcome::Late => &mut self.late,
+            Outcome::Overrun => &mut self.overrun,
             Outcome::Left => &mut self.left,
         } += members;
     }
 
     #[must_use]
     pub fn sum(&self) -> i64 {
-        self.written + self.recalled + self.thinned + self.behind + self.late + self.left
+        self.written + self.recalled + self.thinned + self.behind + self.late + self.overrun + self.left
     }
 
     fn zip(self, other: Self, with: impl Fn(i64, i64) -> i64) -> Self {
@@ -41,6 +43,7 @@ impl Outcomes {
             thinned: with(self.thinned, other.thinned),
             behind: with(self.behind, other.behind),
             late: with(self.late, other.late),
+            overrun: with(self.overrun, other.overrun),
             left: with(self.left, other.left),
         }
     }

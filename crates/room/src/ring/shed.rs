@@ -30,6 +30,8 @@ pub enum Cause {
     Behind,
     /// It was too old, or LOW while an older NORMAL one was.
     Late,
+    /// The ring had forgotten it before this reader, which takes whatever it is given, was given it.
+    Overrun,
 }
 
 impl Shed {
@@ -81,8 +83,8 @@ impl<T> Ring<T> {
         let mut shed = Shed { dropped: Vec::new(), high_lost: self.has_lost_high(cursor) };
         let is_normal_lost = normal.has_forgotten(cursor.next(Level::Normal));
         let low_until = if is_normal_lost { low.end() } else { low.first() };
-        shed.drop_until(cursor, Level::Low, low_until, Cause::Behind);
-        shed.drop_until(cursor, Level::Normal, normal.first(), Cause::Behind);
+        shed.drop_until(cursor, Level::Low, low_until, Cause::Overrun);
+        shed.drop_until(cursor, Level::Normal, normal.first(), Cause::Overrun);
         shed
     }
 

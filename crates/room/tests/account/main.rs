@@ -76,11 +76,12 @@ fn every_outcome_has_its_counter() {
         (Outcome::Behind, 4),
         (Outcome::Late, 5),
         (Outcome::Left, 6),
+        (Outcome::Overrun, 7),
     ] {
         account.count(Low, 0..1, outcome, members);
     }
-    let expected = Outcomes { written: 1, recalled: 2, thinned: 3, behind: 4, late: 5, left: 6 };
-    assert_eq!((outcomes(&account, 0), expected.sum()), (expected, 21));
+    let expected = Outcomes { written: 1, recalled: 2, thinned: 3, behind: 4, late: 5, left: 6, overrun: 7 };
+    assert_eq!((outcomes(&account, 0), expected.sum()), (expected, 28));
     assert_eq!(account.totals().level(Low).outcomes, expected);
 }
 

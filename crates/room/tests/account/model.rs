@@ -9,7 +9,7 @@ use std::{
 use grandstand_protocol::Level;
 use grandstand_room::{
     account::{Account, FATE_AGE, Outcome, Outcomes, Totals, Withheld},
-    ring::{Bounds, Cause, Cursor, Ring},
+    ring::{Bounds, Cause, Cursor, Ring, Shed},
 };
 use proptest::prelude::*;
 
@@ -32,6 +32,8 @@ enum Step {
     /// They get no LOW message of those that are due.
     Thin(usize),
     Shed(usize),
+    /// The n-th one was not given in time what it would take.
+    Overrun(usize),
     Leave(usize),
     Replay(u64),
     Wait(u64),
@@ -50,6 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..12_usize, 10..150_usize).prop_map(|(member, bytes)| Step::Write(member, bytes)),
         1 => (0..12_usize).prop_map(Step::Thin),
         3 => (0..12_usize).prop_map(Step::Shed),
+        1 => (0..12_usize).prop_map(Step::Overrun),
         1 => (0..12_usize).prop_map(Step::Leave),
         1 => (0..60_u64).prop_map(Step::Replay),
         2 => (0..6_000_u64).prop_map(Step::Wait),
@@ -128,6 +131,7 @@ impl Room {
             Step::Shed(member) => {
                 self.shed(member);
             }
+            Step::Overrun(member) => self.overrun(member),
             Step::Leave(member) => self.leave(member),
             Step::Replay(number) => self.replay(number),
             Step::Wait(milliseconds) => self.now += Duration::from_millis(milliseconds),
@@ -216,10 +220,22 @@ impl Room {
     fn shed(&mut self, member: usize) -> bool {
         let Some(mut cursor) = self.members.get(member).map(|member| member.cursor) else { return false };
         let shed = self.ring.shed(&mut cursor, self.now);
+        self.lose(member, cursor, shed)
+    }
+
+    fn overrun(&mut self, member: usize) {
+        let Some(mut cursor) = self.members.get(member).map(|member| member.cursor) else { return };
+        let shed = self.ring.overrun(&mut cursor);
+        self.lose(member, cursor, shed);
+    }
+
+    /// Whether the member stays.
+    fn lose(&mut self, member: usize, cursor: Cursor, shed: Shed) -> bool {
         for dropped in shed.dropped {
             let outcome = match dropped.cause {
                 Cause::Behind => Outcome::Behind,
                 Cause::Late => Outcome::Late,
+                Cause::Overrun => Outcome::Overrun,
             };
             self.pass(&[member], dropped.level, dropped.positions, outcome);
         }

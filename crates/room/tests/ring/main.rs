@@ -185,7 +185,7 @@ fn what_the_ring_forgot_is_told_once() {
 
     // Who is not to blame loses only what is forgotten, and LOW with it.
     let mut prompt = Cursor::default();
-    let expected = [dropped(Low, 0..1, Cause::Behind), dropped(Normal, 0..2, Cause::Behind)];
+    let expected = [dropped(Low, 0..1, Cause::Overrun), dropped(Normal, 0..2, Cause::Overrun)];
     assert_eq!(ring.overrun(&mut prompt).dropped, expected);
     assert_eq!(ring.overrun(&mut prompt), Shed::default());
     assert_eq!(read(&ring, &mut prompt, ALL), ["normal"; 11]);

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use grandstand_protocol::Level;
-use grandstand_room::ring::{Cause, Cursor, KEPT, Ring};
+use grandstand_room::ring::{Cause, Cursor, Dropped, KEPT, Ring};
 use proptest::prelude::*;
 
 use crate::BOUNDS;
@@ -17,6 +17,8 @@ enum Step {
     /// Of the n-th reader: it loses what it must, and reads so many bytes.
     Read(usize, usize),
     Shed(usize),
+    /// The n-th reader takes whatever it is given, and was not given it in time.
+    Overrun(usize),
     /// The n-th frame, counted from the newest, if it is retained.
     Replace(usize),
     /// Once all have everything.
@@ -32,6 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Join),
         4 => (0..8_usize, 1..150_usize).prop_map(|(reader, bytes)| Step::Read(reader, bytes)),
         2 => (0..8_usize).prop_map(Step::Shed),
+        2 => (0..8_usize).prop_map(Step::Overrun),
         1 => (0..8_usize).prop_map(Step::Replace),
         1 => Just(Step::Clear),
         3 => (0..3_000_u64).prop_map(Step::Wait),
@@ -85,6 +88,18 @@ impl Reader {
         }
         lost.extend(late.into_iter().map(|frame| (frame.level, frame.position, Cause::Late)));
         lost
+    }
+
+    /// What is forgotten goes, and all LOW with a NORMAL frame.
+    fn overrun(&mut self, is_forgotten: impl Fn(&Frame) -> bool) -> Vec<(Level, u64, Cause)> {
+        let no_low = self.pending.iter().any(|frame| frame.level == Level::Normal && is_forgotten(frame));
+        let is_lost = |frame: &Frame| match frame.level {
+            Level::High => false,
+            Level::Normal => is_forgotten(frame),
+            Level::Low => no_low || is_forgotten(frame),
+        };
+        let lost = self.pending.extract_if(.., |frame| is_lost(frame));
+        lost.map(|frame| (frame.level, frame.position, Cause::Overrun)).collect()
     }
 
     fn remove_first(&mut self, wanted: impl Fn(&Frame) -> bool) -> Option<Frame> {
@@ -147,6 +162,7 @@ impl World {
                 }
             }
             Step::Shed(reader) => self.shed(reader).map(|_| ()),
+            Step::Overrun(reader) => self.overrun(reader),
             Step::Replace(back) => self.replace(back),
             Step::Clear => self.clear(),
             Step::Wait(milliseconds) => {
@@ -180,14 +196,8 @@ impl World {
 
         let shed = self.ring.shed(&mut reader.cursor, self.now);
         prop_assert_eq!(shed.high_lost, expected_high_lost);
-        let mut dropped = Vec::new();
-        for range in shed.dropped {
-            prop_assert!(range.level != Level::High && !range.positions.is_empty());
-            dropped.extend(range.positions.map(|position| (range.level, position, range.cause)));
-        }
-        let in_order = |lost: &(Level, u64, Cause)| (lost.0, lost.1);
+        let dropped = one_by_one(shed.dropped)?;
         expected.sort_by_key(in_order);
-        dropped.sort_by_key(in_order);
         prop_assert_eq!(&dropped, &expected);
         reader.settled += dropped.len();
 
@@ -200,6 +210,33 @@ impl World {
         }
         prop_assert_eq!(self.ring.pending_bytes(&reader.cursor), reader.bytes(|_| true));
         Ok(true)
+    }
+
+    fn overrun(&mut self, index: usize) -> Result<(), TestCaseError> {
+        let index = index % self.readers.len();
+        let reader = &mut self.readers[index];
+        let is_forgotten = |frame: &Frame| {
+            let is_behind = |other: &&Frame| other.level == frame.level && other.position > frame.position;
+            let behind: usize = self.all.iter().filter(is_behind).map(|other| other.size).sum();
+            let is_high = frame.level == Level::High;
+            behind > KEPT * if is_high { BOUNDS.high_bytes } else { BOUNDS.rest_bytes }
+        };
+        let expected_high_lost =
+            reader.pending.iter().any(|frame| frame.level == Level::High && is_forgotten(frame));
+        let mut expected = reader.overrun(is_forgotten);
+
+        let shed = self.ring.overrun(&mut reader.cursor);
+        prop_assert_eq!(shed.high_lost, expected_high_lost);
+        let dropped = one_by_one(shed.dropped)?;
+        expected.sort_by_key(in_order);
+        prop_assert_eq!(&dropped, &expected);
+        reader.settled += dropped.len();
+        if shed.high_lost {
+            *reader = Reader { cursor: self.ring.head(), ..Reader::default() };
+            return Ok(());
+        }
+        prop_assert_eq!(self.ring.pending_bytes(&reader.cursor), reader.bytes(|_| true));
+        Ok(())
     }
 
     fn read(&mut self, index: usize, bytes: usize) -> Result<(), TestCaseError> {
@@ -270,6 +307,20 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn in_order(lost: &(Level, u64, Cause)) -> (Level, u64) {
+    (lost.0, lost.1)
+}
+
+fn one_by_one(ranges: Vec<Dropped>) -> Result<Vec<(Level, u64, Cause)>, TestCaseError> {
+    let mut dropped = Vec::new();
+    for range in ranges {
+        prop_assert!(range.level != Level::High && !range.positions.is_empty());
+        dropped.extend(range.positions.map(|position| (range.level, position, range.cause)));
+    }
+    dropped.sort_by_key(in_order);
+    Ok(dropped)
 }
 
 proptest! {

@@ -71,6 +71,7 @@ impl Hub {
             let outcome = match dropped.cause {
                 Cause::Behind => Outcome::Behind,
                 Cause::Late => Outcome::Late,
+                Cause::Overrun => Outcome::Overrun,
             };
             lost += dropped.positions.end - dropped.positions.start;
             self.pass(reader, dropped.level, dropped.positions, outcome);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grandstand_protocol::Level;
-use grandstand_room::account::{LevelTotals, Totals};
+use grandstand_room::account::{LevelTotals, Outcomes, Totals};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::sleep;
@@ -76,15 +76,16 @@ fn tell_deliveries(deliveries: &Totals) {
 }
 
 /// What can become of a message for a member, by name.
-pub(super) fn outcomes(totals: &LevelTotals) -> [(&'static str, i64); 9] {
-    let outcomes = &totals.outcomes;
+pub(super) fn outcomes(totals: &LevelTotals) -> [(&'static str, i64); 10] {
+    let Outcomes { written, recalled, thinned, behind, late, overrun, left } = totals.outcomes;
     [
-        ("written", outcomes.written),
-        ("recalled", outcomes.recalled),
-        ("thinned", outcomes.thinned),
-        ("behind", outcomes.behind),
-        ("late", outcomes.late),
-        ("left", outcomes.left),
+        ("written", written),
+        ("recalled", recalled),
+        ("thinned", thinned),
+        ("behind", behind),
+        ("late", late),
+        ("overrun", overrun),
+        ("left", left),
         ("room_limit", totals.room_limit),
         ("app_limit", totals.app_limit),
         ("replayed", totals.replayed),

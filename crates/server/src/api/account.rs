@@ -109,6 +109,7 @@ struct Sum {
 struct ByCause {
     behind: i64,
     late: i64,
+    overrun: i64,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -152,8 +153,8 @@ impl OfRoom {
 
 impl Sum {
     fn new(eligible: i64, outcomes: &Outcomes, pending: u64, withheld: ByLimit, replayed: i64) -> Self {
-        let Outcomes { written, recalled, thinned, behind, late, left } = *outcomes;
-        let dropped = ByCause { behind, late };
+        let Outcomes { written, recalled, thinned, behind, late, overrun, left } = *outcomes;
+        let dropped = ByCause { behind, late, overrun };
         Self { eligible, written, recalled, thinned, dropped, left, pending, withheld, replayed }
     }
 }

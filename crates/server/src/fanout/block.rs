@@ -387,6 +387,7 @@ fn count_dropped(shed: &Shed, members: i64, exempt: &[(Level, u64)], counts: &mu
         let outcome = match dropped.cause {
             Cause::Behind => Outcome::Behind,
             Cause::Late => Outcome::Late,
+            Cause::Overrun => Outcome::Overrun,
         };
         let (level, positions) = (dropped.level, &dropped.positions);
         counts.push(Count { level, from: positions.start, until: positions.end, outcome, members });

@@ -37,17 +37,22 @@ async fn account(server: &Server, room: &RoomId, message: &MessageId) -> Value {
 
 /// What becomes of a message for a member in one way or another.
 fn sum(of: &Value) -> i64 {
-    let outcomes =
-        ["/written", "/recalled", "/thinned", "/dropped/behind", "/dropped/late", "/left", "/pending"];
+    let outcomes = ["/written", "/recalled", "/thinned", "/left", "/pending"];
+    let dropped = ["/dropped/behind", "/dropped/late", "/dropped/overrun"];
     let withheld = ["/withheld/room_limit", "/withheld/app_limit"];
-    outcomes.iter().chain(&withheld).map(|path| of.pointer(path).unwrap().as_i64().unwrap()).sum()
+    outcomes
+        .iter()
+        .chain(&dropped)
+        .chain(&withheld)
+        .map(|path| of.pointer(path).unwrap().as_i64().unwrap())
+        .sum()
 }
 
 /// An account with these fields, and 0 in all others.
 fn expected(level: &str, fields: Value) -> Value {
     let mut account = json!({
         "level": level, "eligible": 0, "written": 0, "recalled": 0, "thinned": 0,
-        "dropped": { "behind": 0, "late": 0 }, "left": 0, "pending": 0,
+        "dropped": { "behind": 0, "late": 0, "overrun": 0 }, "left": 0, "pending": 0,
         "withheld": { "room_limit": 0, "app_limit": 0 }, "replayed": 0,
     });
     account.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());

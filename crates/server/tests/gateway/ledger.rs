@@ -57,6 +57,7 @@ struct Seen {
     thinned: i64,
     behind: i64,
     late: i64,
+    overrun: i64,
     left: i64,
     withheld: i64,
     replayed: i64,
@@ -241,6 +242,7 @@ impl Seen {
         self.thinned += totals.outcomes.thinned;
         self.behind += totals.outcomes.behind;
         self.late += totals.outcomes.late;
+        self.overrun += totals.outcomes.overrun;
         self.left += totals.outcomes.left;
         self.withheld += totals.room_limit + totals.app_limit;
         self.replayed += totals.replayed;
@@ -263,13 +265,12 @@ fn check_message(message: &MessageId, account: &MessageAccount) {
         outcomes.thinned,
         outcomes.behind,
         outcomes.late,
+        outcomes.overrun,
         outcomes.left,
     ];
     assert!(each.iter().all(|members| *members >= 0), "{message:?}: {account:?}");
-    assert!(
-        fate.level != Level::High || outcomes.thinned + outcomes.behind + outcomes.late == 0,
-        "{account:?}"
-    );
+    let shed = outcomes.thinned + outcomes.behind + outcomes.late + outcomes.overrun;
+    assert!(fate.level != Level::High || shed == 0, "{account:?}");
 }
 
 fn check_room(account: &RoomAccount) {

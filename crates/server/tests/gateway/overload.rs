@@ -8,11 +8,13 @@ use grandstand::{
     router::Session,
 };
 use grandstand_protocol::{Body, Command, Event, Format, Level, Mentions, Open, Push, RoomId};
+use grandstand_room::account::Outcomes;
+use serde_json::json;
 
 use crate::{
     guest::{Guest, message},
     raw::{PONG, Raw},
-    server::{APP, Server},
+    server::{APP, MASTER_KEY, Server},
 };
 
 /// A text of about this many bytes that begins with its number.
@@ -110,7 +112,7 @@ async fn with_defaults_who_is_sent_away_gets_all_that_waited_however_small() {
 }
 
 /// A message enters its room at once: nothing else runs on the test's thread meanwhile.
-async fn enter(server: &Server, room: &RoomId, text: String, except: Except) {
+async fn enter(server: &Server, room: &RoomId, level: Level, text: String, except: Except) {
     let push = Push {
         room: room.clone(),
         message: text.split(' ').next().unwrap().into(),
@@ -122,7 +124,7 @@ async fn enter(server: &Server, room: &RoomId, text: String, except: Except) {
         patched_at: None,
     };
     let (app, event) = (APP.into(), Event::Message(Box::new(push)));
-    let news = RoomNews { app, room: room.clone(), event, level: Level::High, number: None, except };
+    let news = RoomNews { app, room: room.clone(), event, level, number: None, except };
     server.node.bus.publish(News::Room(news)).await;
 }
 
@@ -147,17 +149,52 @@ async fn more_high_in_one_go_than_may_wait_closes_nobody_whose_socket_takes_it()
     for n in 0..MANY {
         let is_own = n == 0;
         let except = if is_own { Except::Session(sending.identity.session) } else { Except::Nobody };
-        enter(&server, &room, text(n, 4000), except).await;
+        enter(&server, &room, Level::High, text(n, 4000), except).await;
         if is_own {
             // As its acknowledgement would: the flusher, which comes first, finds that something waits.
             sending.outbox.push_control(Bytes::from_static(&[PONG, 0]));
         }
     }
-    enter(&server, &room, "end".to_owned(), Except::Nobody).await;
+    enter(&server, &room, Level::High, "end".to_owned(), Except::Nobody).await;
     for (member, first) in [(&mut quiet, 0), (&mut sender, 1)] {
         let mut heard = member.hear_until("end").await;
         heard.pop();
         let heard: Vec<usize> = heard.iter().map(|text| number(text)).collect();
         assert_eq!(heard, (first..MANY).collect::<Vec<_>>(), "{}", member.client);
     }
+}
+
+#[tokio::test]
+async fn what_the_node_itself_is_too_late_for_is_not_put_down_to_its_members() {
+    const MANY: usize = 24;
+    let server = Server::start("[limits]\nbacklog = \"8KiB\"").await;
+    let (mut member, _) = Guest::log_in(server.address, "member").await;
+    let room = member.create().await;
+    member.join(&room).await;
+
+    // Three times what the ring keeps, before a flusher comes round.
+    for n in 0..MANY {
+        enter(&server, &room, Level::Normal, text(n, 4000), Except::Nobody).await;
+    }
+    enter(&server, &room, Level::High, "end".to_owned(), Except::Nobody).await;
+    let mut heard = member.hear_until("end").await;
+    heard.pop();
+    let heard: Vec<usize> = heard.iter().map(|text| number(text)).collect();
+    let lost = MANY - heard.len();
+    assert!(lost > 0, "the fault happened");
+    assert_eq!(heard, (lost..MANY).collect::<Vec<_>>(), "the newest come");
+
+    let hub = server.node.router.app(&APP.into()).existing_hub(&room).unwrap();
+    for n in 0..MANY {
+        let outcomes = hub.message_account(&n.to_string().as_str().into()).unwrap().fate.outcomes;
+        let expected = if n < lost {
+            Outcomes { overrun: 1, ..Outcomes::default() }
+        } else {
+            Outcomes { written: 1, ..Outcomes::default() }
+        };
+        assert_eq!(outcomes, expected, "message {n}");
+    }
+    let path = format!("/1.2/rtm/chatrooms/{room}/account");
+    let (_, told) = server.get(&path, &format!("{MASTER_KEY},master")).await;
+    assert_eq!(told["normal"]["dropped"], json!({ "behind": 0, "late": 0, "overrun": lost }));
 }
