@@ -2,10 +2,13 @@
 
 pub(crate) mod account;
 mod auth;
+mod body;
 mod cors;
 mod discovery;
 pub mod error;
+mod parameters;
 mod realtime;
+mod routes;
 
 use std::sync::Arc;
 
@@ -14,38 +17,51 @@ use axum::{
     extract::State,
     http::{Method, StatusCode, Uri},
     middleware,
-    routing::{get, post},
 };
 
 use crate::{demo, gateway::handshake, node::Node};
 
-use self::error::ApiError;
+use self::{error::ApiError, routes::Routes};
 
 /// Every route of the public port.
 pub fn router(node: Arc<Node>) -> Router {
-    let sdk = Router::new()
-        .route("/v1/route", get(discovery::rtm_router))
+    let open = plain().router.merge(demo::routes()).method_not_allowed_fallback(wrong_method);
+    let sdk = for_apps().router.fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    open.merge(sdk.layer(middleware::from_fn(cors::allow_any_origin))).with_state(node)
+}
+
+/// Methods and paths of all routes but the demo room's files.
+#[must_use]
+pub fn listed_routes() -> Vec<(Method, &'static str)> {
+    plain().and(for_apps()).listed
+}
+
+/// Routes without keys.
+fn plain() -> Routes {
+    Routes::new()
+        .get("/", handshake::upgrade)
+        .get("/ws", handshake::upgrade)
+        .get("/healthz", alive)
+        .get("/readyz", ready)
+}
+
+/// Routes that apps call, from web pages too.
+fn for_apps() -> Routes {
+    Routes::new()
+        .get("/v1/route", discovery::rtm_router)
         // JavaScript puts it behind a server URL as that was written, with a slash at the end or without.
-        .route("//v1/route", get(discovery::rtm_router))
-        .route("/2/route", get(discovery::app_router))
-        .route("/1.1/rtm/notifications", get(realtime::notifications))
-        .route("/1.1/rtm/transient_group/onlines", get(realtime::online_count))
-        .route("/1.1/rtm/sign", post(realtime::sign))
-        .route("/1.1/classes/_ConversationMemberInfo", get(realtime::member_infos))
-        .route("/1.2/rtm/chatrooms/{room}/account", get(account::room_by_master))
-        .route("/1.2/rtm/chatrooms/{room}/messages/{message}/account", get(account::message_by_master))
-        .fallback(unknown_path)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(middleware::from_fn(cors::allow_any_origin));
-    Router::new()
-        .route("/", get(handshake::upgrade))
-        .route("/ws", get(handshake::upgrade))
-        .route("/healthz", get("ok"))
-        .route("/readyz", get(ready))
-        .merge(demo::routes())
-        .method_not_allowed_fallback(wrong_method)
-        .merge(sdk)
-        .with_state(node)
+        .get("//v1/route", discovery::rtm_router)
+        .get("/2/route", discovery::app_router)
+        .get("/1.1/rtm/notifications", realtime::notifications)
+        .get("/1.1/rtm/transient_group/onlines", realtime::online_count)
+        .post("/1.1/rtm/sign", realtime::sign)
+        .get("/1.1/classes/_ConversationMemberInfo", realtime::member_infos)
+        .get("/1.2/rtm/chatrooms/{room}/account", account::room_by_master)
+        .get("/1.2/rtm/chatrooms/{room}/messages/{message}/account", account::message_by_master)
+}
+
+async fn alive() -> &'static str {
+    "ok"
 }
 
 /// Alive, and not about to go.

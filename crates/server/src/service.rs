@@ -24,6 +24,9 @@ use crate::{
     router::{Sdk, Session},
 };
 
+#[cfg(test)]
+pub(crate) use refusal::TRY_AGAIN;
+pub(crate) use refusal::is_passing;
 pub use socket::Socket;
 
 use refusal::Refused;

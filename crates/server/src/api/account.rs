@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use grandstand_protocol::{AppId, Level, MessageId, RoomId};
 use grandstand_room::account::{LevelTotals, Outcomes, Withheld};
 use http::StatusCode;
 use serde::Serialize;
 
-use super::{auth::ByMaster, error::ApiError};
+use super::{auth::ByMaster, error::ApiError, parameters::Path};
 use crate::{
     node::Node,
     router::{Hub, MessageAccount, RoomAccount},

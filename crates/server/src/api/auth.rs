@@ -1,13 +1,14 @@
 //! Who sends a request: an app, by id and key, by master key, or by signature, under the headers of three eras.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
-use http::{HeaderMap, request::Parts};
+use http::{HeaderMap, StatusCode, request::Parts};
 
 use super::error::ApiError;
 use crate::{
     apps::{App, AppsHandle},
+    gateway::handshake::Connection,
     node::Node,
 };
 
@@ -21,6 +22,10 @@ pub(super) struct Authenticated {
 /// A request of an app's own back end: with the master key, said to be it.
 #[derive(Debug)]
 pub(super) struct ByMaster(pub(super) Arc<App>);
+
+/// Where a request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ClientAddress(pub(super) IpAddr);
 
 /// What a credential proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,6 +49,17 @@ impl FromRequestParts<Arc<Node>> for ByMaster {
         let authenticated = authenticate(&node.apps, &parts.headers);
         let by_master = authenticated.filter(|request| request.proven == Proven::Master);
         by_master.map(|request| Self(request.app)).ok_or_else(ApiError::unauthorized)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let connection = parts.extensions.get::<Arc<Connection>>();
+        let address = connection.map(|connection| connection.client_address(&parts.headers));
+        let unknown = "the server does not know where this request comes from";
+        address.map(Self).ok_or_else(|| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, unknown))
     }
 }
 

@@ -1,32 +1,53 @@
 //! Errors of the HTTP API: a status, and the JSON body that LeanCloud's SDKs read.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
-use serde_json::json;
+use grandstand_protocol::{Code, Fault};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value};
 use tracing::error;
 
-use crate::store::StoreError;
+use crate::{service::is_passing, store::StoreError};
 
-/// `{"code":…,"error":"…"}`, where the code is the status (protocol 10, row 29).
+/// `{"code":…,"error":"…"}`. The code is the protocol's where a rule of chat refused, else the status (protocol 10,
+/// row 29).
 #[derive(Debug)]
 pub struct ApiError {
     status: StatusCode,
+    code: i32,
     error: String,
+    app_code: Option<i32>,
+    app_message: Option<String>,
+    retry_after: Option<Duration>,
 }
 
 impl ApiError {
     #[must_use]
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, error: error.into() }
+        let code = i32::from(status.as_u16());
+        Self { status, code, error: error.into(), app_code: None, app_message: None, retry_after: None }
+    }
+
+    /// The request is not of the form that this call takes.
+    #[must_use]
+    pub fn bad_request(error: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, error)
     }
 
     /// Wrong or missing keys, in LeanCloud's words.
     #[must_use]
     pub fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "Unauthorized.")
+    }
+
+    /// A quota is used up until `wait` has passed, in LeanCloud's words.
+    #[must_use]
+    pub fn too_many_requests(wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many requests.") }
     }
 }
 
@@ -37,8 +58,83 @@ impl From<StoreError> for ApiError {
     }
 }
 
+/// What a rule of chat refused: one conversion for all calls.
+impl From<Fault> for ApiError {
+    fn from(fault: Fault) -> Self {
+        let status = status_of(&fault);
+        let Fault { code, reason, detail, app_code, app_message } = fault;
+        Self { code, app_code, app_message, ..Self::new(status, detail.unwrap_or(reason)) }
+    }
+}
+
+fn status_of(fault: &Fault) -> StatusCode {
+    let is = |codes: &[Code]| codes.iter().any(|code| fault.is(*code));
+    // The server failed, whatever the operation was.
+    if is_passing(fault) || is(&[Code::InternalError]) {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    if is(&[Code::ConversationNotFound, Code::MessageNotFound, Code::InvalidMessagingTarget]) {
+        return StatusCode::NOT_FOUND;
+    }
+    // 4318, the quota of conversation calls, has no name here because nothing of ours answers it.
+    if is(&[Code::MessageSentQuotaExceeded]) || fault.code == 4318 {
+        return StatusCode::TOO_MANY_REQUESTS;
+    }
+    if is(&[
+        Code::Blacklisted,
+        Code::ConversationNotAllowed,
+        Code::ConversationOperationUnauthorized,
+        Code::MessageOwnershipRequired,
+    ]) {
+        return StatusCode::FORBIDDEN;
+    }
+    StatusCode::BAD_REQUEST
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        (self.status, Json(json!({ "code": self.status.as_u16(), "error": self.error }))).into_response()
+        let mut body = Map::new();
+        body.insert("code".to_owned(), self.code.into());
+        body.insert("error".to_owned(), self.error.into());
+        if let Some(code) = self.app_code {
+            body.insert("appCode".to_owned(), code.into());
+        }
+        if let Some(message) = self.app_message {
+            body.insert("appMsg".to_owned(), message.into());
+        }
+        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        if let Some(wait) = self.retry_after {
+            let seconds = HeaderValue::from(wait.as_secs().max(1));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_becomes_a_status() {
+        let passing = Fault::because(Code::ConversationQueryFailed, crate::service::TRY_AGAIN);
+        for (fault, status) in [
+            (Code::ConversationNotFound.into(), 404),
+            (Code::MessageNotFound.into(), 404),
+            (Code::InvalidMessagingTarget.into(), 404),
+            (Code::MessageSentQuotaExceeded.into(), 429),
+            (Code::ConversationOperationUnauthorized.into(), 403),
+            (Code::ConversationNotAllowed.into(), 403),
+            (Code::Blacklisted.into(), 403),
+            (Code::MessageOwnershipRequired.into(), 403),
+            (Code::InternalError.into(), 503),
+            (passing, 503),
+            (Code::ConversationQueryFailed.into(), 400),
+            (Code::ConversationRejectedByApp.into(), 400),
+            (Code::ConversationUpdateFailed.into(), 400),
+            (Code::FrameTooLong.into(), 400),
+        ] {
+            assert_eq!(status_of(&fault).as_u16(), status, "{fault}");
+        }
     }
 }

@@ -2,16 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use grandstand_protocol::RoomId;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{auth::Authenticated, error::ApiError};
+use super::{auth::Authenticated, error::ApiError, parameters::Query};
 use crate::node::Node;
 
 /// Chat rooms have no offline events, so this is one constant that fits the shapes of both SDKs that ask.
@@ -42,7 +39,7 @@ pub(super) async fn online_count(
 ) -> Result<Json<Value>, ApiError> {
     let room = gid
         .filter(|gid| !gid.is_empty())
-        .ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, "the query names no room: gid=ROOM_ID"))?;
+        .ok_or_else(|| ApiError::bad_request("the query names no room: gid=ROOM_ID"))?;
     let count = node.online_count(&authenticated.app.id, &RoomId::new(room));
     Ok(Json(json!({ "result": count })))
 }

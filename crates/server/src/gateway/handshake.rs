@@ -84,6 +84,12 @@ impl Connection {
         proxy::is_trusted(&self.trusted_proxies, self.peer)
     }
 
+    /// Who sent a request of this connection: the peer, or the client whom a trusted proxy names.
+    #[must_use]
+    pub fn client_address(&self, headers: &HeaderMap) -> IpAddr {
+        proxy::forwarded_for(&self.trusted_proxies, headers, self.peer)
+    }
+
     pub(super) fn take_upgrade(&self) -> Option<Upgrading> {
         self.upgrading.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -145,7 +151,7 @@ pub async fn upgrade(
     if node.is_draining() {
         return Err(HandshakeError::Stopping);
     }
-    let address = proxy::forwarded_for(&connection.trusted_proxies, request.headers(), connection.peer);
+    let address = connection.client_address(request.headers());
     connection.seat.settle(address)?;
 
     let origin = foreign_origin(request.headers());

@@ -8,6 +8,14 @@ use tracing::error;
 
 use crate::store::{AppendError, ChangeError, ModifyError, StoreError};
 
+/// What a client is told when the store failed.
+pub(crate) const TRY_AGAIN: &str = "the server could not do this now; try again";
+
+/// Whether the server failed, and not the request.
+pub(crate) fn is_passing(fault: &Fault) -> bool {
+    fault.detail.as_deref() == Some(TRY_AGAIN)
+}
+
 /// Makes faults; a namespace, so that every refusal reads `Refused::…`.
 pub(super) struct Refused;
 
@@ -63,7 +71,7 @@ impl Refused {
             return Fault::because(Code::ConversationQueryFailed, detail);
         }
         error!(%cause, "the store failed");
-        Fault::because(code, "the server could not do this now; try again")
+        Fault::because(code, TRY_AGAIN)
     }
 
     pub(super) fn append(room: &RoomId, cause: &AppendError) -> Fault {

@@ -1,0 +1,171 @@
+//! JSON bodies: bounded in size and depth, read into the one struct that a call takes, refused in words.
+
+use axum::{body::Body, extract::FromRequest};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use http::{HeaderMap, Request, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::error::ApiError;
+
+/// Bytes of an ordinary body.
+pub(super) const USUAL: usize = 64 * 1024;
+
+/// Bytes of a body that holds a list, such as ten thousand client ids. For calls of the back end only: a body waits in
+/// memory, and app keys are in everybody's hands.
+pub(super) const LARGE: usize = 1024 * 1024;
+
+/// Levels of objects and arrays.
+const DEPTH: usize = 32;
+
+/// Characters of an explanation: the parser quotes what it was sent.
+const EXPLANATION: usize = 300;
+
+/// A JSON body. An absent one counts as `{}`. Extract it last, so that nobody's body is read who may not call.
+#[derive(Debug)]
+pub(super) struct JsonBody<T, const LIMIT: usize = USUAL>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync, const LIMIT: usize> FromRequest<S> for JsonBody<T, LIMIT> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request<Body>, _: &S) -> Result<Self, ApiError> {
+        check_type(request.headers())?;
+        let text = read(request, LIMIT).await?;
+        parse(&text).map(Self)
+    }
+}
+
+/// The whole body, of at most `limit` bytes.
+pub(super) async fn read(request: Request<Body>, limit: usize) -> Result<Bytes, ApiError> {
+    let too_large = || {
+        let error = format!("the body has more than {limit} bytes");
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, error)
+    };
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced.and_then(|length| length.parse::<usize>().ok()).is_some_and(|length| length > limit) {
+        return Err(too_large());
+    }
+    let mut chunks = request.into_body().into_data_stream();
+    let mut whole = BytesMut::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| ApiError::bad_request("the body ended before it was complete"))?;
+        if whole.len() + chunk.len() > limit {
+            return Err(too_large());
+        }
+        whole.extend_from_slice(&chunk);
+    }
+    Ok(whole.freeze())
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if essence.is_empty() || essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "this call takes JSON: send Content-Type: application/json",
+    ))
+}
+
+/// Reads JSON text.
+pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
+    if is_too_deep(text) {
+        let error = format!("the body is nested more than {DEPTH} levels deep");
+        return Err(ApiError::bad_request(error));
+    }
+    let text = if text.trim_ascii().is_empty() { b"{}" } else { text };
+    serde_json::from_slice(text).map_err(|error| {
+        let problem: String = error.to_string().chars().take(EXPLANATION).collect();
+        ApiError::bad_request(match error.classify() {
+            serde_json::error::Category::Data => format!("the body is not what this call takes: {problem}"),
+            _ => format!("the body is not valid JSON: {problem}"),
+        })
+    })
+}
+
+/// Before parsing, and without recursion: nothing is built of what will be refused.
+fn is_too_deep(text: &[u8]) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Kick {
+        reason: Option<String>,
+    }
+
+    #[tokio::test]
+    async fn only_json_of_bounded_size_is_read() {
+        let short = r#"{"reason":"x"}"#;
+        let long = format!(r#"{{"reason":"{}"}}"#, "x".repeat(USUAL));
+        for (content_type, body, expected) in [
+            (Some("application/json"), short, Ok(())),
+            (Some("Application/JSON; charset=utf-8"), short, Ok(())),
+            (None, short, Ok(())),
+            (None, "", Ok(())),
+            (Some("text/plain"), short, Err(415)),
+            (Some("application/x-www-form-urlencoded"), "reason=x", Err(415)),
+            (None, "reason=x", Err(400)),
+            (None, r#"{"reason":1}"#, Err(400)),
+            (None, r#"{"raison":"x"}"#, Err(400)),
+            (None, r#"{"reason":"x","reason":"y"}"#, Err(400)),
+            (None, &long, Err(413)),
+        ] {
+            let mut request = Request::new(Body::from(body.to_owned()));
+            if let Some(content_type) = content_type {
+                request.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            }
+            let read = JsonBody::<Kick>::from_request(request, &()).await;
+            let outcome = read.map(|_| ()).map_err(|error| status(error).0);
+            let start: String = body.chars().take(40).collect();
+            assert_eq!(outcome, expected, "{content_type:?} {start}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong() {
+        let refusal = |text: &str| parse::<Kick>(text.as_bytes()).unwrap_err();
+        let (_, unknown) = status(refusal(r#"{"raison":"x"}"#));
+        assert!(unknown.contains("unknown field `raison`"), "{unknown}");
+        let (_, echo) = status(refusal(&format!(r#"{{"{}":1}}"#, "x".repeat(10_000))));
+        assert!(echo.len() < 500, "what was sent is not sent back at length: {echo}");
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse::<Value>(nested(DEPTH).as_bytes()).is_ok());
+        assert_eq!(status(parse::<Value>(nested(DEPTH + 1).as_bytes()).unwrap_err()).0, 400);
+        assert_eq!(status(parse::<Value>("[".repeat(100_000).as_bytes()).unwrap_err()).0, 400);
+        let brackets = format!(r#"{{"text":"\"{}"}}"#, "[".repeat(100));
+        assert!(parse::<Value>(brackets.as_bytes()).is_ok(), "brackets in a text are no levels");
+    }
+
+    fn status(error: ApiError) -> (u16, String) {
+        let words = format!("{error:?}");
+        (axum::response::IntoResponse::into_response(error).status().as_u16(), words)
+    }
+}
