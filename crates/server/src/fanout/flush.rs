@@ -66,3 +66,6 @@ async fn rounds(hub: &Arc<Hub>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
