@@ -51,7 +51,7 @@ impl Fate {
 
 impl Plan {
     /// Plans what is pending after `start`. The class decides what is left out while the node cannot keep up. `exempt`
-    /// are positions that are not for these readers.
+    /// are positions that are not for these readers, ascending.
     pub(super) fn make(
         &mut self,
         stage: &Stage,
@@ -66,7 +66,8 @@ impl Plan {
         let is_shown = |level, position| keep.shows(level, position, class);
         stage.ring.gather(&start, WRITE_BYTES, is_shown, |level, position, entry| {
             // Whoever sent a message has it.
-            let has = |(level, position)| start.next(level) > position || exempt.contains(&(level, position));
+            let is_own = |at: (Level, u64)| exempt.binary_search(&at).is_ok();
+            let has = |at: (Level, u64)| start.next(at.0) > at.1 || is_own(at);
             let fate = if !is_shown(level, position) {
                 Fate::Thinned
             } else if entry.changes.is_some_and(|changed| !has(changed)) {
@@ -151,7 +152,7 @@ pub(super) struct Built {
 
 impl Built {
     /// Builds a plan for all readers of one style, or for one that needs its client id in each frame. `exempt` are
-    /// positions that are not for this reader.
+    /// positions that are not for this reader, ascending.
     pub(super) fn build(
         &mut self,
         plan: &Plan,
@@ -163,7 +164,7 @@ impl Built {
         self.ends.clear();
         self.numbered.clear();
         for (at, (step, is_shown)) in plan.frames(style.first_generation).enumerate() {
-            if is_shown && !exempt.contains(&(step.level, step.position)) {
+            if is_shown && exempt.binary_search(&(step.level, step.position)).is_err() {
                 step.entry.broadcast.append_to(&mut self.bytes, style.format, addressee);
                 if let Some(number) = step.entry.broadcast.confirmed_number() {
                     self.numbered.push((at, number));

@@ -78,6 +78,7 @@ struct Place {
 #[derive(Debug, Default)]
 struct Exempt {
     any: AtomicBool,
+    /// Ascending, so that a long list is searched quickly: each frame of a write is looked up in it.
     positions: Mutex<Vec<(Level, u64)>>,
 }
 
@@ -159,13 +160,13 @@ impl Session {
         self.exempt.any.load(Ordering::Acquire)
     }
 
-    /// What is pending in its room that is not for it.
+    /// What is pending in its room that is not for it, ascending.
     pub(crate) fn exempt(&self) -> Vec<(Level, u64)> {
         if self.has_exempt() { self.exempt.lock().clone() } else { Vec::new() }
     }
 
     pub(super) fn add_exempt(&self, level: Level, position: u64) {
-        self.exempt.change(|positions| positions.push((level, position)));
+        self.exempt.add(level, position);
     }
 
     /// It has got so far: what is behind it does not matter any more.
@@ -206,6 +207,13 @@ impl Session {
 }
 
 impl Exempt {
+    fn add(&self, level: Level, position: u64) {
+        self.change(|positions| {
+            let at = positions.partition_point(|known| *known < (level, position));
+            positions.insert(at, (level, position));
+        });
+    }
+
     fn change(&self, change: impl FnOnce(&mut Vec<(Level, u64)>)) {
         let mut positions = self.lock();
         change(&mut positions);
@@ -217,5 +225,24 @@ impl Exempt {
 
     fn lock(&self) -> MutexGuard<'_, Vec<(Level, u64)>> {
         self.positions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_exempt_ascends_whatever_the_order_of_levels() {
+        let exempt = Exempt::default();
+        let entered =
+            [(Level::Low, 4), (Level::High, 7), (Level::Low, 5), (Level::Normal, 0), (Level::High, 9)];
+        for (level, position) in entered {
+            exempt.add(level, position);
+        }
+        let ascending =
+            [(Level::High, 7), (Level::High, 9), (Level::Normal, 0), (Level::Low, 4), (Level::Low, 5)];
+        assert_eq!(*exempt.lock(), ascending);
+        assert!(ascending.iter().all(|own| exempt.lock().binary_search(own).is_ok()));
     }
 }
