@@ -18,7 +18,7 @@ use grandstand_room::{
     token::{Revocations, Signer},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
@@ -35,9 +35,6 @@ use crate::{
     store::{CreateError, NodeId, Store, StoreError},
     upkeep,
 };
-
-/// What work under way gets to end before the store closes.
-const LAST_TASKS: Duration = Duration::from_secs(4);
 
 /// What a node is made of. Connections hold it by `Arc`.
 pub struct Node {
@@ -183,17 +180,13 @@ impl Node {
         }
     }
 
-    /// Ends the background work and closes the store. Comes after the last connection.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the last commit fails.
-    pub async fn stop(&self) -> Result<(), StoreError> {
+    /// Ends the background work. Comes after the last connection, and before the store closes.
+    pub async fn end_tasks(&self, by: Instant) {
         self.stopping.cancel();
         self.tasks.close();
-        if timeout(LAST_TASKS, self.tasks.wait()).await.is_err() {
+        if timeout_at(by, self.tasks.wait()).await.is_err() {
             warn!(left = self.tasks.len(), "some work did not end in time; the store closes without it");
         }
-        self.store.close().await
     }
 
     /// Runs until it ends or the node stops.

@@ -5,13 +5,24 @@ mod farewell;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use self::farewell::Farewell;
-use crate::{gateway::listener::Port, node::Node, store::StoreError};
+use crate::{
+    gateway::listener::Port,
+    node::Node,
+    store::{Store, StoreError},
+};
 
-/// What connections get to write their last words after they were closed.
-const LAST_WORDS: Duration = Duration::from_secs(4);
+/// What connections get to write their last words after they were closed: half a second more than they take. This and
+/// what follows counts from the end of `limits.drain`, and ends within the five seconds that supervisors are told to wait.
+const LAST_WORDS: Duration = Duration::from_millis(3500);
+
+/// When work under way has to have ended.
+const LAST_TASKS: Duration = Duration::from_secs(4);
+
+/// When the store has to have closed. Usually it has had the whole time since the last connection ended.
+const LAST_COMMIT: Duration = Duration::from_millis(4800);
 
 /// How often it is looked at who is due.
 const TICK: Duration = Duration::from_millis(10);
@@ -26,10 +37,10 @@ const TICK: Duration = Duration::from_millis(10);
 /// 3. Then no new connections; HTTP requests under way are answered, sockets without a session are closed. The other
 ///    clients follow.
 /// 4. Who is left at the end of `limits.drain` is closed, and cut off if that does not end it.
-/// 5. The store commits what is pending and closes.
+/// 5. The store commits what is pending and closes; what it has not done five seconds after `limits.drain` is left.
 ///
 /// # Errors
-/// [`StoreError`] when the last commit fails.
+/// [`StoreError`] when the last commit fails or does not end.
 pub async fn run(port: &Port, node: &Node) -> Result<(), StoreError> {
     let (connections, without_session) = port.admission().sockets();
     info!(connections, without_session, "stopping: no new connections, telling clients to go elsewhere");
@@ -49,10 +60,23 @@ pub async fn run(port: &Port, node: &Node) -> Result<(), StoreError> {
             warn!(left, "some connections did not end in time; they are cut off");
         }
     }
-    node.stop().await?;
+    node.end_tasks(end + LAST_TASKS).await;
+    close(&*node.store, end + LAST_COMMIT).await?;
     let Farewell { told, closed, .. } = farewell;
     info!(connections, told, closed, "stopped: every acknowledged message is on disk");
     Ok(())
+}
+
+/// Whatever was acknowledged is committed by now. What a store leaves undone that does not end, its next start does.
+pub(crate) async fn close(store: &dyn Store, by: Instant) -> Result<(), StoreError> {
+    let Ok(closed) = timeout_at(by, store.close()).await else {
+        error!(
+            "the store did not close in time, and is left as it is: every acknowledged message is on disk, and the \
+             next start puts the rest in order; look whether the disk is slow or stuck"
+        );
+        return Err(StoreError::Failed("it did not close in time".into()));
+    };
+    closed
 }
 
 /// Until everybody has gone, or the time is over.

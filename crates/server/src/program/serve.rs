@@ -40,7 +40,10 @@ pub(super) fn run(sources: Sources) -> Result<(), Failure> {
     let reload = Reload { sources, started_with: config, development, apps, certificate, log };
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
-    runtime.block_on(serve(reload))
+    let ended = runtime.block_on(serve(reload));
+    // What did not end in time is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 async fn serve(reload: Reload) -> Result<(), Failure> {

@@ -1,10 +1,14 @@
 //! What happens when the disk fails: below the trait, because only here a failure can be made.
 
+use std::time::Duration;
+
 use grandstand_protocol::{Body, Level, Mentions};
 use rusqlite::ffi;
 use serde_json::Map;
+use tokio::time::Instant;
 
 use super::*;
+use crate::shutdown;
 
 const NOW: Millis = Millis(1_790_000_000_000);
 
@@ -163,4 +167,24 @@ async fn history_is_read_along_the_key() {
         ]
     );
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_close_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = with_room(folder.path()).await;
+    let (free, held_up) = std::sync::mpsc::channel();
+    let stuck = store.writer.run(move |_| {
+        let _ = held_up.recv();
+        Ok(())
+    });
+    let closing = async {
+        let closed = shutdown::close(&store, Instant::now() + Duration::from_millis(50)).await;
+        free.send(()).unwrap();
+        closed
+    };
+    // In this order: the write is queued before the close.
+    let (written, closed) = tokio::join!(stuck, closing);
+    assert!(matches!(closed, Err(StoreError::Failed(_))), "{closed:?}");
+    assert_eq!(written.map_err(|error| error.to_string()), Ok(()), "what was queued is still committed");
 }
