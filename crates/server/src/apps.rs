@@ -8,6 +8,8 @@ use grandstand_room::{levels::LevelRule, switches::Switches};
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
+use crate::hook::HookSettings;
+
 /// A key in clear, because signatures are verified with it. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -60,6 +62,8 @@ pub struct App {
     pub levels: Vec<LevelRule>,
     /// Web origins that may connect, in lower case; empty means any.
     pub allowed_origins: Vec<String>,
+    /// Whom its hooks ask; `None` when it has none.
+    pub hooks: Option<HookSettings>,
 }
 
 impl App {
@@ -75,6 +79,7 @@ impl App {
             switches: Switches::default(),
             levels: Vec::new(),
             allowed_origins: Vec::new(),
+            hooks: None,
         }
     }
 

@@ -50,15 +50,31 @@ pub enum Except {
     Session(SessionId),
     /// All sessions of the sender's client id.
     Client(ClientId),
+    /// Everybody whom the app's hook did not name, and of those the same as otherwise.
+    AllBut {
+        named: Vec<ClientId>,
+        otherwise: Box<Except>,
+    },
 }
 
 impl Except {
+    /// Also everybody who is not named, if somebody is.
+    pub(crate) fn and_all_but(self, named: Option<Vec<ClientId>>) -> Self {
+        match named {
+            Some(named) => Self::AllBut { named, otherwise: Box::new(self) },
+            None => self,
+        }
+    }
+
     /// Whether a session is left out.
     pub(crate) fn leaves_out(&self, session: &Session) -> bool {
         match self {
             Self::Nobody => false,
             Self::Session(sender) => session.identity.session == *sender,
             Self::Client(sender) => session.identity.client == *sender,
+            Self::AllBut { named, otherwise } => {
+                !named.contains(&session.identity.client) || otherwise.leaves_out(session)
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod config;
 mod demo;
 pub mod fanout;
 pub mod gateway;
+pub mod hook;
 pub mod node;
 mod positions;
 pub mod program;

@@ -29,6 +29,7 @@ use crate::{
     config::Config,
     fanout::{Engine, Fanout},
     gateway::{admission::Logins, close::Close, outbox::Signal},
+    hook::Hooks,
     positions::Positions,
     router::Router,
     service::{departure, gaps::Gaps},
@@ -58,6 +59,8 @@ pub struct Node {
     pub(crate) positions: Positions,
     /// What returning members missed.
     pub(crate) gaps: Gaps,
+    /// The ways to the apps' own back ends.
+    pub(crate) hooks: Hooks,
     random: Mutex<StdRng>,
     started_at: Instant,
 }
@@ -88,6 +91,9 @@ impl Node {
             revocations.revoke_before(app, client, time);
         }
         let (tasks, started_at) = (TaskTracker::new(), Instant::now());
+        let stopping = CancellationToken::new();
+        let hooks = Hooks::new(clock.clone(), tasks.clone(), stopping.clone());
+        hooks.serve(&apps.load());
         let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
         let router = Arc::new(Router::new(engine));
         let fanout =
@@ -104,11 +110,12 @@ impl Node {
             tokens: Signer::new(keys.current, keys.previous),
             revocations: RwLock::new(revocations),
             tasks,
-            stopping: CancellationToken::new(),
+            stopping,
             draining: AtomicBool::new(false),
             logins,
             positions: Positions::default(),
             gaps: Gaps::default(),
+            hooks,
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,
         });
@@ -171,8 +178,9 @@ impl Node {
         }
     }
 
-    /// Closes the sockets of apps that a reload removed.
-    pub fn close_removed_apps(&self) {
+    /// After a reload: closes the sockets of apps that it removed, and turns to the hooks that it changed.
+    pub fn follow_reload(&self) {
+        self.hooks.serve(&self.apps.load());
         for session in self.router.all_sessions() {
             if self.apps.get(session.app.as_str()).is_none() {
                 session.outbox.signal(Signal::Close(Close::APP_NOT_AVAILABLE));

@@ -132,9 +132,12 @@ async fn drop_lost(
 /// One slice; true when there is more to do at once.
 async fn slice(node: &Node, retention: &Retention) -> bool {
     match node.store.sweep(retention, node.clock.wall()).await {
-        Ok(Swept { messages, rooms, sessions, more }) => {
+        Ok(Swept { messages, rooms, sessions, left, more }) => {
             if messages > 0 || !rooms.is_empty() {
                 info!(messages, rooms = rooms.len(), sessions, "removed what was past its time");
+            }
+            for (app, room, client) in left {
+                departure::tell_left(node, &app, &room, &client, None);
             }
             for (app, room) in rooms {
                 node.bus.publish(News::Dissolved { app, room }).await;

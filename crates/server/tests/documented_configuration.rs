@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use grandstand::config::Config;
+use grandstand::{
+    config::Config,
+    hook::{Hook, Target},
+};
 use grandstand_room::budget::RoomLimits;
 
 fn example() -> String {
@@ -27,7 +30,24 @@ fn what_is_commented_out_is_accepted() {
         .lines()
         .map(|line| line.strip_prefix("# ").filter(|rest| is_toml(rest)).unwrap_or(line))
         .fold(String::new(), |text, line| text + line + "\n");
-    let config = Config::from_toml(&uncommented).unwrap();
+    // Hooks go to an engine or to a webhook.
+    let (before, webhook) = uncommented.split_once("[apps.webhook]").unwrap();
+    let (webhook, after) = webhook.split_once("\n# ").unwrap();
+    let to_engine = format!("{before}\n# {after}");
+    let without_engine: String = before
+        .lines()
+        .filter(|line| !line.starts_with("engine =") && !line.starts_with("hook_key ="))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let to_webhook =
+        Config::from_toml(&format!("{without_engine}[apps.webhook]{webhook}\n# {after}")).unwrap();
+    let target = &to_webhook.apps[0].hooks.as_ref().unwrap().target;
+    assert!(matches!(target, Target::Webhook { events, .. } if *events == [Hook::MessageReceived]));
+
+    let config = Config::from_toml(&to_engine).unwrap();
+    let defaults = &config.apps[0].hooks.as_ref().unwrap();
+    let alone = "[[apps]]\nid = \"a\"\nkey = \"k\"\nmaster_key = \"m\"\n[apps.hooks]\n\
+                 engine = \"https://engine.example.com\"\nhook_key = \"change-this-hook-key\"\n";
+    assert_eq!(*defaults, Config::from_toml(alone).unwrap().apps[0].hooks.as_ref().unwrap());
     assert_eq!(config.limits.connections, 500);
     assert_eq!(config.limits.sessionless_sockets, 5000);
     let app = &config.apps[0];

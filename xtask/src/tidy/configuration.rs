@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Finding, Repository};
 
 const WRITTEN: &str = "crates/server/src/config/written.rs";
+/// Large sections have files of their own.
+const SECTIONS: &str = "crates/server/src/config/written/";
 const DOCUMENTS: [&str; 2] = ["docs/configuration.md", "docs/configuration.zh-CN.md"];
 const EXAMPLE: &str = "docs/grandstand.toml";
 
@@ -19,7 +21,9 @@ pub(super) fn every_key_is_documented(repository: &Repository) -> Vec<Finding> {
     let Some(source) = repository.text(WRITTEN) else {
         return vec![Finding::file(WRITTEN, "is missing; xtask/src/tidy/configuration.rs reads it")];
     };
-    let keys = keys_of_structs(source);
+    let sections = repository.texts().filter(|(path, _)| path.starts_with(SECTIONS));
+    let source = sections.fold(source.to_owned(), |all, (_, section)| all + section);
+    let keys = keys_of_structs(&source);
     if keys.is_empty() {
         return vec![Finding::file(WRITTEN, "no key found; has the form changed?")];
     }
@@ -72,7 +76,7 @@ fn structs(source: &str) -> BTreeMap<&str, Vec<Key<'_>>> {
     let mut structs: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
     let (mut of_struct, mut renamed) = (None, None);
     for line in source.lines() {
-        if let Some(rest) = line.strip_prefix("pub(super) struct ") {
+        if let Some(rest) = after_visibility(line).and_then(|rest| rest.strip_prefix("struct ")) {
             of_struct = rest.split([' ', '{']).next();
         } else if line == "}" {
             of_struct = None;
@@ -82,13 +86,18 @@ fn structs(source: &str) -> BTreeMap<&str, Vec<Key<'_>>> {
         {
             renamed = rest.split('"').next();
         }
-        let field = line.strip_prefix("pub(super) ").and_then(|rest| rest.split_once(": "));
+        let field = after_visibility(line).and_then(|rest| rest.split_once(": "));
         if let (Some(of_struct), Some((name, of_type))) = (of_struct, field) {
             let of_type = of_type.rsplit('<').next().unwrap_or(of_type).trim_end_matches(['>', ',']);
             structs.entry(of_struct).or_default().push((renamed.take().unwrap_or(name), of_type));
         }
     }
     structs
+}
+
+/// The rest of a line that `config` can see, from `written.rs` or from a file below it.
+fn after_visibility(line: &str) -> Option<&str> {
+    line.strip_prefix("pub(super) ").or_else(|| line.strip_prefix("pub(in crate::config) "))
 }
 
 /// Rows such as "| `frame` | …" below a heading such as "## `[limits]`", with their line's index.

@@ -104,7 +104,7 @@ fn describe() {
     }
 }
 
-const GAUGES: [(&str, &str); 7] = [
+const GAUGES: [(&str, &str); 8] = [
     ("grandstand_connections", "Sockets of the public port."),
     ("grandstand_connections_without_session", "Those of them that have no session."),
     ("grandstand_sessions", "Open sessions."),
@@ -112,9 +112,10 @@ const GAUGES: [(&str, &str); 7] = [
     ("grandstand_deliveries_pending", "Messages and events times members where nothing is decided yet."),
     ("grandstand_members_behind", "Members whose sockets did not take everything."),
     ("grandstand_thinning_kept", "Share of messages that this node shows."),
+    ("grandstand_hook_breaker_open", "Whether the hooks of an app are left alone."),
 ];
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 15] = [
     ("grandstand_deliveries_total", "Messages and events times members, by what became of them."),
     ("grandstand_fanout_writes_total", "Writes to the sockets of members."),
     ("grandstand_fanout_bytes_total", "Bytes of these writes."),
@@ -127,9 +128,13 @@ const COUNTERS: [(&str, &str); 12] = [
     ("grandstand_store_reads_total", "Times the store was read."),
     ("grandstand_accept_failures_total", "Failures to accept, mostly for want of files."),
     ("grandstand_http_requests_total", "HTTP requests, by status."),
+    ("grandstand_hook_calls_total", "Calls of hooks, by what came of them."),
+    ("grandstand_hook_dropped_total", "Events that no hook was told of."),
+    ("grandstand_hook_breaker_opened_total", "Times that hooks failed so often that they were left alone."),
 ];
 
-const TIMES: [(&str, &str); 2] = [
+const TIMES: [(&str, &str); 3] = [
     ("grandstand_fanout_lag_seconds", "How long the oldest message of a write had waited."),
+    ("grandstand_hook_seconds", "How long calls of hooks took."),
     ("grandstand_fanout_gather_seconds", "How long the writes of a busy room waited for company."),
 ];

@@ -1,5 +1,7 @@
 //! The configuration as written: names and defaults of every key.
 
+mod hooks;
+
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use grandstand_protocol::limits as protocol;
@@ -11,6 +13,8 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::units::{Period, Size};
+
+pub(super) use hooks::{Hooks, OnFailure, Webhook};
 
 const KIB: usize = 1024;
 
@@ -194,6 +198,8 @@ pub(super) struct App {
     pub(super) allowed_origins: Vec<String>,
     pub(super) room_limits: RoomLimits,
     pub(super) levels: Vec<LevelRule>,
+    pub(super) hooks: Option<Hooks>,
+    pub(super) webhook: Option<Webhook>,
 }
 
 impl Default for App {
@@ -219,6 +225,8 @@ impl Default for App {
             allowed_origins: Vec::new(),
             room_limits: RoomLimits::default(),
             levels: Vec::new(),
+            hooks: None,
+            webhook: None,
         }
     }
 }

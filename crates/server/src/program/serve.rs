@@ -129,7 +129,7 @@ impl Signals {
             tokio::select! {
                 _ = self.hang_up.recv() => {
                     reload.run();
-                    node.close_removed_apps();
+                    node.follow_reload();
                 }
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,

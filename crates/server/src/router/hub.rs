@@ -176,6 +176,11 @@ impl Hub {
         self.roster().clients.keys().take(limit).map(ToString::to_string).collect()
     }
 
+    /// Whether a session of this client id is here.
+    pub(crate) fn holds(&self, client: &ClientId) -> bool {
+        self.roster().clients.contains_key(client)
+    }
+
     pub fn count(&self, counted: Counted) -> usize {
         let roster = self.roster();
         match counted {
@@ -343,6 +348,9 @@ impl Roster {
                 self.members.values().filter(|placed| placed.session.identity.client == *sender).collect()
             }
             Except::Client(_) => Vec::new(),
+            Except::AllBut { .. } => {
+                self.members.values().filter(|placed| except.leaves_out(&placed.session)).collect()
+            }
         }
     }
 }

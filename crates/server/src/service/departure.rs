@@ -1,26 +1,68 @@
 //! Sessions that end: for good, or for now, with their wills.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use grandstand_protocol::AppId;
-use grandstand_room::{clock::Millis, session::SessionId};
+use grandstand_protocol::{AppId, ClientId, RoomId};
+use grandstand_room::{
+    clock::Millis,
+    session::{Identity, SessionId},
+};
 use tracing::error;
 
 use super::post;
 use crate::{
     cluster::{News, RoomNews},
+    hook::{self, Membership, Offline},
     node::Node,
     router::{Joined, Session},
     store::{Revocation, WillSent},
 };
 
 /// The socket of a session is gone: the session may return, and its wills wait.
-pub(super) async fn drop_session(node: &Arc<Node>, session: &Arc<Session>, may_hold_wills: bool) {
+pub(super) async fn drop_session(
+    node: &Arc<Node>,
+    session: &Arc<Session>,
+    may_hold_wills: bool,
+    code: Option<u16>,
+) {
     let now = node.clock.wall();
     let router = node.router.app(&session.app);
     let _turn = router.turn(&session.identity.client).await;
     if let Some(joined) = router.close(session) {
         remember(node, session, joined, may_hold_wills, now).await;
+        tell_offline(node, session, None, Offline::Lost(code));
+    }
+}
+
+/// Tells the app's hook that a session is not online any more.
+pub(crate) fn tell_offline(node: &Node, session: &Session, address: Option<IpAddr>, why: Offline) {
+    if let Some(app) = node.apps.get(session.app.as_str()) {
+        let Identity { client, tag, .. } = &session.identity;
+        hook::client_offline(node, &app, address, (client, tag.as_deref()), why);
+    }
+}
+
+/// Tells the app's hooks that a session ended for good, and with it its stay in a room.
+pub(crate) fn tell_ended(
+    node: &Node,
+    session: &Session,
+    joined: Option<Joined>,
+    address: Option<IpAddr>,
+    why: Offline,
+) {
+    if let Some(joined) = joined {
+        tell_left(node, &session.app, &joined.room, &session.identity.client, address);
+    }
+    tell_offline(node, session, address, why);
+}
+
+/// Tells the app's hook that a client left a room, unless another session of it is there.
+pub(crate) fn tell_left(node: &Node, app: &AppId, room: &RoomId, client: &ClientId, address: Option<IpAddr>) {
+    let Some(app) = node.apps.get(app.as_str()).filter(|app| app.hooks.is_some()) else { return };
+    let is_there = node.router.app(&app.id).existing_hub(room).is_some_and(|hub| hub.holds(client));
+    if !is_there {
+        let (by, members) = (client.as_str(), &[client.to_string()][..]);
+        hook::conversation_removed(node, &app, address, Membership { room, by, members });
     }
 }
 
@@ -75,7 +117,9 @@ async fn send_wills(node: &Node, app: &AppId, session: SessionId, dropped_at: Mi
     match node.store.send_wills(app, session, dropped_at, node.clock.wall()).await {
         Ok(sent) => {
             for will in sent {
-                node.bus.publish(News::Room(will_news(node, will))).await;
+                let news = will_news(node, will);
+                hook::message_sent(node, &news, None);
+                node.bus.publish(News::Room(news)).await;
             }
         }
         Err(error) => error!(%error, "could not send wills"),

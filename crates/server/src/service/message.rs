@@ -55,7 +55,7 @@ fn accept(socket: &Socket, at: usize, request: &Request, id: &MessageId, timesta
 async fn hold(socket: &mut Socket, at: usize, request: &Request, left: Post) -> Result<(), Fault> {
     let (node, app) = (Arc::clone(socket.node()), socket.current_app()?);
     let transient = left.transient;
-    let message = admit(&node, &app, &socket.caller(at), left).await?;
+    let message = admit(&node, &app, &socket.caller(at), left).await?.message;
     must_exist(&node, &message).await?;
     let (id, now, limit) = (message.id.clone(), node.clock.wall(), node.config.limits.wills_per_session);
     let identity = socket.session(at).identity.clone();

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     apps::App,
     cluster::{Except, News, RoomNews},
+    hook,
     node::Node,
     store::Edit,
 };
@@ -50,8 +51,12 @@ pub(crate) async fn change(
     caller: &Caller,
     modification: Modification,
 ) -> Result<Modified, Fault> {
-    let Modification { room, message, author, change } = modification;
-    allowed(app, caller, &change)?;
+    allowed(app, caller, &modification.change)?;
+    let rewritten = hook::message_update(node, app, caller.address, &modification).await?;
+    let Modification { room, message, author, mut change } = modification;
+    if let (Change::Edit { body, .. }, Some(rewritten)) = (&mut change, rewritten) {
+        *body = rewritten;
+    }
     let edit = edit(node, change)?;
     let now = node.clock.wall();
     let patched = node.store.modify(&app.id, &room, &message, &author, edit, now).await;

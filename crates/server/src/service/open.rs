@@ -26,6 +26,7 @@ use crate::{
         close::Close,
         outbox::{Ending, Signal},
     },
+    hook::{self, Offline, OnlineLogin},
     node::Node,
     router::{Opened, Sdk, Session},
     store::StoreError,
@@ -164,6 +165,8 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     socket.seat.session_opened();
     let event = Event::Opened { token: issue(&node, &session) };
     socket.say(request.serial, Some(client.to_string()), event);
+    let login = OnlineLogin { client: &client, tag: session.identity.tag.as_deref(), reconnect: open.reopen };
+    hook::client_online(&node, app, Some(socket.address), &login);
     let replayed = match resumed {
         Some(resumed) => replay::missed(&node, app, &session, &resumed, open.last_patch).await,
         None => Ok(None),
@@ -187,10 +190,11 @@ async fn settle(
     past: replay::Past,
 ) -> Result<Option<replay::Resumption>, StoreError> {
     for loser in &opened.conflicts {
-        loser.leave_if(|_| true);
+        let joined = loser.leave_if(|_| true);
         let session = loser.identity.session;
         loser.outbox.signal(Signal::SessionEnded { session, ending: Ending::Conflict });
         departure::end_session(node, loser).await;
+        departure::tell_ended(node, loser, joined, None, Offline::Conflict);
     }
     let resumed = replay::resume(node, app, &opened, past).await;
     for former in &opened.replaced {
@@ -341,8 +345,9 @@ pub(super) async fn close(socket: &mut Socket, at: usize, request: &Request) {
     let node = Arc::clone(socket.node());
     let router = node.router.app(&session.app);
     let turn = router.turn(&session.identity.client).await;
-    if router.close(&session).is_some() {
+    if let Some(joined) = router.close(&session) {
         departure::end_session(&node, &session).await;
+        departure::tell_ended(&node, &session, joined, Some(socket.address), Offline::LoggedOut);
     }
     drop(turn);
     socket.reply(request, at, Event::Closed { fault: None });

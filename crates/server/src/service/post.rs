@@ -1,5 +1,7 @@
 //! The path of a message, whoever brings it: checked, stored, acknowledged, and only then shown to the room.
 
+use std::net::IpAddr;
+
 use grandstand_protocol::{
     Body, ClientId, Code, Event, Fault, Level, Mentions, MessageId, Push, RoomId, limits,
 };
@@ -18,6 +20,7 @@ use super::{
 use crate::{
     apps::App,
     cluster::{Except, News, RoomNews},
+    hook,
     node::Node,
     store::{Appended, NewMessage, Stamp},
 };
@@ -46,52 +49,81 @@ pub(crate) struct Post {
 pub(crate) struct Posted {
     pub(crate) id: MessageId,
     pub(crate) timestamp: Millis,
+    /// Where it came from.
+    address: Option<IpAddr>,
     /// What the room is told; nothing when this was a retry.
     news: Option<RoomNews>,
+}
+
+/// A message that passed the checks.
+#[derive(Debug)]
+pub(super) struct Admitted {
+    pub(super) message: NewMessage,
+    /// The only ones who get it, if the app's hook named some.
+    only: Option<Vec<ClientId>>,
 }
 
 /// Sends a message. When this returns, it is committed; whoever sent it is to hear so before [`Posted::announce`].
 pub(crate) async fn post(node: &Node, app: &App, caller: &Caller, post: Post) -> Result<Posted, Fault> {
     let transient = post.transient;
-    let message = admit(node, app, caller, post).await?;
-    let except = except(app.switches.own_sessions, &message.from, message.session);
+    let Admitted { message, only } = admit(node, app, caller, post).await?;
+    let except = except(app.switches.own_sessions, &message.from, message.session).and_all_but(only);
     let now = node.clock.wall();
     if transient {
         must_exist(node, &message).await?;
-        return Ok(Posted::new(message, now, None, except));
+        return Ok(Posted::new(message, caller, now, None, except));
     }
     let room = message.room.clone();
     match node.store.append(message.clone(), now).await {
         Err(cause) => Err(Refused::append(&room, &cause)),
-        Ok(Appended::Duplicate { id, timestamp }) => Ok(Posted { id, timestamp, news: None }),
+        Ok(Appended::Duplicate { id, timestamp }) => {
+            Ok(Posted { id, timestamp, address: caller.address, news: None })
+        }
         Ok(Appended::Stored(Stamp { number, timestamp })) => {
-            Ok(Posted::new(message, timestamp, Some(number), except))
+            Ok(Posted::new(message, caller, timestamp, Some(number), except))
         }
     }
 }
 
 impl Posted {
-    fn new(message: NewMessage, timestamp: Millis, number: Option<u64>, except: Except) -> Self {
-        let id = message.id.clone();
-        Self { id, timestamp, news: Some(news(message, timestamp, number, except)) }
+    fn new(
+        message: NewMessage,
+        caller: &Caller,
+        timestamp: Millis,
+        number: Option<u64>,
+        except: Except,
+    ) -> Self {
+        let (id, address) = (message.id.clone(), caller.address);
+        Self { id, timestamp, address, news: Some(news(message, timestamp, number, except)) }
     }
 
     /// Shows the message to the room. Comes after the answer to whoever sent it.
     pub(crate) async fn announce(self, node: &Node) {
         if let Some(news) = self.news {
+            hook::message_sent(node, &news, self.address);
             node.bus.publish(News::Room(news)).await;
         }
     }
 }
 
 /// The checks, in their order, and what they leave of the message. Wills go through them when they are left.
-pub(super) async fn admit(node: &Node, app: &App, caller: &Caller, post: Post) -> Result<NewMessage, Fault> {
+pub(super) async fn admit(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    mut post: Post,
+) -> Result<Admitted, Fault> {
     let mentions = mentions(&post.mentions);
     within_size(node, &post.body, &mentions, post.extras)?;
     for_members(app, caller, &post.room)?;
+    let verdict = hook::message_received(node, app, caller.address, &post).await?;
+    if let Some(body) = verdict.body {
+        within_size(node, &body, &mentions, post.extras)?;
+        post.body = body;
+    }
     let lctype = lctype(&post.body);
     let level = level(app, caller, &post, lctype);
-    Ok(NewMessage {
+    let message = NewMessage {
         app: app.id.clone(),
         room: post.room,
         id: node.new_message_id(),
@@ -102,7 +134,8 @@ pub(super) async fn admit(node: &Node, app: &App, caller: &Caller, post: Post) -
         body: post.body,
         mentions,
         dedupe: post.dedupe,
-    })
+    };
+    Ok(Admitted { message, only: verdict.only })
 }
 
 /// Whom a message mentions, without what can be nobody's client id.

@@ -1,19 +1,21 @@
 //! Rooms: create, join, quit, change.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use grandstand_protocol::{Change, Code, Event, Fault, Level, Request, RoomId, StartConversation};
 use grandstand_room::{
     attributes::{AttributeUpdate, room_data},
     clock::Millis,
     room::Room,
+    session::Identity,
     switches::RoomUpdate,
 };
 use serde_json::Value;
 
-use super::{refusal::Refused, socket::Socket};
+use super::{departure, refusal::Refused, socket::Socket};
 use crate::{
     cluster::{Except, News, RoomNews},
+    hook::{self, Membership},
     router::{AppRouter, Session, Turn},
     store::{Claim, Claimed, CreateError},
 };
@@ -29,6 +31,9 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
     let data = room_data(start.attributes.as_deref(), node.config.limits.room_attributes)
         .map_err(|cause| Refused::update(&cause))?;
     let creator = session.identity.client.to_string();
+    let (app, address) = (socket.current_app()?, socket.caller(at).address);
+    let members = std::slice::from_ref(&creator);
+    hook::conversation_start(node, &app, address, &creator, members, &data).await?;
     let id = node.new_room_id();
     let room =
         Room { id: id.clone(), creator, data, created_at: now, updated_at: now, last_message_at: None };
@@ -36,7 +41,8 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
         CreateError::Exists => Code::ConversationInternalError.into(),
         CreateError::Store(cause) => Refused::store(Code::ConversationInternalError, &cause),
     })?;
-    enter(socket, session, &id).await?;
+    hook::conversation_started(node, &app, &id);
+    enter(socket, at, &id).await?;
     Ok(Event::Started { room: id, created_at: now.to_iso() })
 }
 
@@ -49,7 +55,12 @@ pub(super) async fn join(
 ) -> Result<Event, Fault> {
     let session = socket.session(at);
     only_oneself(session, members)?;
-    let updated_at = enter(socket, session, room).await?.to_iso();
+    let (app, address) = (socket.current_app()?, socket.caller(at).address);
+    let client = session.identity.client.to_string();
+    let change = Membership { room, by: &client, members: std::slice::from_ref(&client) };
+    hook::conversation_add(socket.node(), &app, address, change).await?;
+    let updated_at = enter(socket, at, room).await?.to_iso();
+    hook::conversation_added(socket.node(), &app, address, change);
     Ok(Event::Added { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
 }
 
@@ -67,18 +78,20 @@ pub(super) async fn quit(
     let router = node.router.app(&session.app);
     let _turn = its_turn(&router, session).await?;
     // The store first: if it fails, the session is still in, here and there, as the error says.
-    node.store
-        .leave(&session.app, session.identity.session, room)
-        .await
-        .map_err(|cause| Refused::store(Code::ConversationInternalError, &cause))?;
+    let left = node.store.leave(&session.app, session.identity.session, room).await;
+    let left = left.map_err(|cause| Refused::store(Code::ConversationInternalError, &cause))?;
     router.leave(session, room);
+    if left {
+        let Identity { client, .. } = &session.identity;
+        departure::tell_left(node, &session.app, room, client, socket.caller(at).address);
+    }
     Ok(Event::Removed { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
 }
 
 /// The claim is committed before the answer; from then on the client id is in no other room. Returns when the room was
 /// changed last: a join reads nothing else.
-async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result<Millis, Fault> {
-    let node = socket.node();
+async fn enter(socket: &Socket, at: usize, room: &RoomId) -> Result<Millis, Fault> {
+    let (node, session) = (socket.node(), socket.session(at));
     let scope = socket.switches()?.one_room_per;
     let router = node.router.app(&session.app);
     let _turn = its_turn(&router, session).await?;
@@ -96,8 +109,11 @@ async fn enter(socket: &Socket, session: &Arc<Session>, room: &RoomId) -> Result
         }
     };
     router.join(session, &hub, &claimed, claimed.head, scope);
-    let Claimed { epoch, updated_at, .. } = claimed;
+    let Claimed { epoch, updated_at, former, .. } = claimed;
     let client = session.identity.client.clone();
+    for left in &former {
+        departure::tell_left(node, &app, left, &client, socket.caller(at).address);
+    }
     node.bus.publish(News::Claimed { app, client, room: room.clone(), epoch, scope }).await;
     Ok(updated_at)
 }
@@ -133,7 +149,8 @@ pub(super) async fn update(
     let node = socket.node();
     let session = socket.session(at);
     may_update(socket, session, room).await?;
-    let update = AttributeUpdate::parse(attributes).map_err(|cause| Refused::update(&cause))?;
+    let attributes = approved(socket, at, room, attributes).await?;
+    let update = AttributeUpdate::parse(&attributes).map_err(|cause| Refused::update(&cause))?;
     let (now, limit) = (node.clock.wall(), node.config.limits.room_attributes);
     let (updated, applied) = node
         .store
@@ -159,6 +176,22 @@ pub(super) async fn update(
     };
     node.bus.publish(News::Room(news)).await;
     Ok(())
+}
+
+/// What the app's hook leaves of the attributes.
+async fn approved<'a>(
+    socket: &Socket,
+    at: usize,
+    room: &RoomId,
+    attributes: &'a str,
+) -> Result<Cow<'a, str>, Fault> {
+    let (app, caller) = (socket.current_app()?, socket.caller(at));
+    // The hook gets what is well formed; the rest is refused here.
+    AttributeUpdate::parse(attributes).map_err(|cause| Refused::update(&cause))?;
+    let by = socket.session(at).identity.client.as_str();
+    let changed =
+        hook::conversation_update(socket.node(), &app, caller.address, by, room, attributes).await?;
+    Ok(changed.map_or(Cow::Borrowed(attributes), |changed| Cow::Owned(changed.to_string())))
 }
 
 async fn may_update(socket: &Socket, session: &Session, room: &RoomId) -> Result<(), Fault> {

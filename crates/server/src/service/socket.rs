@@ -189,10 +189,10 @@ impl Socket {
         }
     }
 
-    /// The socket is gone: its sessions may return.
-    pub async fn disconnect(&mut self) {
+    /// The socket is gone, closed by this server with `code` or not: its sessions may return.
+    pub async fn disconnect(&mut self, code: Option<u16>) {
         for open in std::mem::take(&mut self.sessions) {
-            departure::drop_session(&self.node, &open.session, open.may_hold_wills).await;
+            departure::drop_session(&self.node, &open.session, open.may_hold_wills, code).await;
         }
     }
 }

@@ -222,6 +222,8 @@ pub struct Swept {
     /// Rooms removed, whose members have to go.
     pub rooms: Vec<(AppId, RoomId)>,
     pub sessions: u64,
+    /// Of these, clients whose stay in a room ended with them.
+    pub left: Vec<(AppId, RoomId, ClientId)>,
     /// Whether there is more to do at once.
     pub more: bool,
 }

@@ -85,7 +85,7 @@ impl Server {
     /// What a reload does that leaves the app out.
     pub(crate) fn remove_app(&self) {
         self.node.apps.replace(Apps::default());
-        self.node.close_removed_apps();
+        self.node.follow_reload();
     }
 
     /// Waits until the store knows that every session of the client id has dropped.

@@ -1,5 +1,7 @@
 //! Apps from written to used: keys, switches, level rules.
 
+mod hooks;
+
 use std::collections::HashSet;
 
 use grandstand_room::{budget::RoomLimits, levels::LevelRule, switches::Switches};
@@ -13,6 +15,7 @@ use crate::{
 pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<String>) -> App {
     let named = named(index, &written.id);
     let rules = written.levels.into_iter().zip(1..);
+    let hooks = hooks::into_settings(written.hooks, written.webhook, &named, problems);
     let levels = rules
         .filter_map(|(rule, number)| {
             let refuse = |problem| problems.push(format!("{named}: level rule {number}: {problem}"));
@@ -46,6 +49,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
             .iter()
             .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
             .collect(),
+        hooks,
     }
 }
 

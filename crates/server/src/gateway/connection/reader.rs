@@ -52,6 +52,8 @@ pub(super) struct Reader {
     unfinished_since: Option<Instant>,
     /// Whether any command came; heartbeats are none.
     commanded: bool,
+    /// With which code the server closed it. Not the whole [`Close`]: idle connections are small.
+    closed: Option<u16>,
 }
 
 /// The end of reading: the last frame to write, if the peer can still hear it.
@@ -86,6 +88,7 @@ impl Reader {
             last_read: now,
             unfinished_since: None,
             commanded: false,
+            closed: None,
         };
         if let Some(subprotocol) = reader.peer.subprotocol {
             reader.speak(subprotocol);
@@ -109,6 +112,7 @@ impl Reader {
                 }
             },
         };
+        self.closed = close.map(|close| close.code);
         debug!(address = %self.peer.address, code = close.map(|close| close.code), "a connection ends");
         self.outbox.finish(close.map(Close::frame));
     }
@@ -116,7 +120,7 @@ impl Reader {
     /// The sessions of this connection may return elsewhere.
     pub(super) async fn disconnect(&mut self) {
         if let Some(socket) = &mut self.socket {
-            socket.disconnect().await;
+            socket.disconnect(self.closed).await;
         }
     }
 

@@ -1,6 +1,6 @@
 //! Cleaning in slices so small that no writer waits for one.
 
-use grandstand_protocol::{AppId, RoomId};
+use grandstand_protocol::{AppId, ClientId, RoomId};
 use grandstand_room::clock::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -30,7 +30,7 @@ pub(super) fn sweep(ledger: &mut Ledger, retention: &Retention, now: Millis) -> 
         swept.messages += removed as u64;
         left -= removed;
     }
-    swept.sessions = dropped_sessions(&ledger.connection, now.plus(-retention.sessions))?;
+    (swept.sessions, swept.left) = dropped_sessions(&ledger.connection, now.plus(-retention.sessions))?;
     let marks = marks(&ledger.connection, now.plus(-DEDUPE))?;
     let revocations = revocations(&ledger.connection, now)?;
     swept.more = left == 0 || [swept.sessions as i64, marks, revocations].contains(&ROWS);
@@ -142,17 +142,29 @@ fn idle_rooms(ledger: &mut Ledger, expired: Millis) -> rusqlite::Result<Vec<(App
     Ok(removed)
 }
 
-fn dropped_sessions(connection: &Connection, expired: Millis) -> rusqlite::Result<u64> {
-    let found: Vec<(Vec<u8>, i64)> = connection
-        .prepare_cached(
-            "SELECT session, app FROM sessions WHERE dropped_at IS NOT NULL AND dropped_at < ?1 LIMIT ?2",
-        )?
-        .query_map(params![expired.0, ROWS], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+/// How many, and whose stay in a room ended so. A record whose room another login was given ends no stay.
+#[expect(clippy::type_complexity, reason = "both go into one struct at once")]
+fn dropped_sessions(
+    connection: &Connection,
+    expired: Millis,
+) -> rusqlite::Result<(u64, Vec<(AppId, RoomId, ClientId)>)> {
+    let mut statement = connection.prepare_cached(
+        "SELECT s.session, s.app, a.id, r.id, s.client FROM sessions s JOIN apps a ON a.row = s.app
+         LEFT JOIN rooms r ON r.row = s.room AND s.taken = 0
+         WHERE s.dropped_at IS NOT NULL AND s.dropped_at < ?1 LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![expired.0, ROWS])?;
+    let (mut found, mut left) = (Vec::<(Vec<u8>, i64)>::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, row.get(1)?));
+        if let Some(room) = row.get::<_, Option<String>>(3)? {
+            left.push((row.get::<_, String>(2)?.into(), room.into(), sessions::client(row, 4)?));
+        }
+    }
     for (session, app) in &found {
         sessions::forget(connection, *app, session)?;
     }
-    Ok(found.len() as u64)
+    Ok((found.len() as u64, left))
 }
 
 /// Rows follow time, so the first that is fresh ends the slice.
