@@ -22,12 +22,18 @@ struct Client {
 
 impl Client {
     fn log_in(server: &Running, name: &'static str) -> Self {
+        Self::open(server, name, None).0
+    }
+
+    /// With its token, when it was here before.
+    fn open(server: &Running, name: &'static str, token: Option<String>) -> (Self, String) {
         let mut request = format!("ws://{}/", server.public).into_client_request().unwrap();
         request.headers_mut().insert("Sec-WebSocket-Protocol", "lc.protobuf2.3".parse().unwrap());
         let (socket, _) = tungstenite::client(request, server.connect()).unwrap();
         let mut client = Self { socket, name, serial: 0 };
-        client.ask(Command::Open(Box::<Open>::default()));
-        client
+        let open = Open { reopen: token.is_some(), token, ..Open::default() };
+        let Event::Opened { token } = client.ask(Command::Open(Box::new(open))) else { panic!("a session") };
+        (client, token.text)
     }
 
     fn ask(&mut self, command: Command) -> Event {
@@ -57,6 +63,12 @@ impl Client {
         assert!(matches!(joined, Event::Added { .. }), "{joined:?}");
     }
 
+    fn start(&mut self) -> RoomId {
+        let start = StartConversation { transient: true, ..StartConversation::default() };
+        let Event::Started { room, .. } = self.ask(Command::Start(Box::new(start))) else { panic!("a room") };
+        room
+    }
+
     fn send(&mut self, room: &RoomId) -> MessageId {
         let answer = self.ask(Command::Send(Box::new(Send {
             room: room.clone(),
@@ -76,8 +88,7 @@ impl Client {
 /// A member sends a HIGH message to another one.
 fn one_message(server: &Running) -> (Client, Client, RoomId, MessageId) {
     let (mut ann, mut bob) = (Client::log_in(server, "ann"), Client::log_in(server, "bob"));
-    let start = StartConversation { transient: true, ..StartConversation::default() };
-    let Event::Started { room, .. } = ann.ask(Command::Start(Box::new(start))) else { panic!("a room") };
+    let room = ann.start();
     ann.join(&room);
     bob.join(&room);
     let message = ann.send(&room);
@@ -132,6 +143,37 @@ fn figures_and_accounts_say_what_became_of_a_message() {
     // What was counted stays when a room is empty.
     drop((ann, bob));
     assert!(metrics(&server).contains(r#"grandstand_deliveries_total{level="high",outcome="written"} 1"#));
+}
+
+#[test]
+fn who_missed_more_high_than_is_delivered_again_gets_the_newest_and_an_operator_hears_of_it() {
+    const REPLAY: usize = 8;
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!("[limits]\nhigh_backlog = \"1KiB\"\nreplay = {REPLAY}\n");
+    fs::write(folder.path().join("grandstand.toml"), config).unwrap();
+    let server =
+        Running::start_command(command(folder.path()).args(["--app", "the-app-id:the-key:the-master"]));
+    let mut ann = Client::log_in(&server, "ann");
+    let room = ann.start();
+    ann.join(&room);
+    for (name, missed, cut) in [("bob", REPLAY, 0), ("cid", REPLAY + 1, 1), ("dan", 3 * REPLAY, 2)] {
+        let (mut member, token) = Client::open(&server, name, None);
+        member.join(&room);
+        drop(member);
+        while server.counter("grandstand_sessions") > 1 {}
+        let sent: Vec<_> = (0..missed).map(|_| ann.send(&room)).collect();
+        let (mut member, _) = Client::open(&server, name, Some(token));
+        let live = ann.send(&room);
+        let mut came = Vec::new();
+        while came.last() != Some(&live) {
+            if let Event::Message(push) = member.read().event {
+                came.push(push.message);
+            }
+        }
+        came.pop();
+        assert_eq!(came, sent[missed - REPLAY..], "the newest, in order");
+        assert_eq!(server.counter("grandstand_gaps_cut_total"), cut, "of {missed}");
+    }
 }
 
 #[test]
