@@ -16,8 +16,9 @@ const LOSS: u32 = WHOLE / 16;
 /// How long a level takes from nothing to everything. Slow, because its return is a new load.
 const RECOVERY: Duration = Duration::from_secs(4);
 
-/// Smaller writes cost mostly what their number costs: leaving messages out would not make them much cheaper. On the
-/// reference machine a write takes 9 µs and a KiB in it 0.35 µs, so little more than a third could be saved here.
+/// Smaller writes cost mostly what their number costs: leaving messages out would not make them much cheaper. By the
+/// benchmark page a write of one message takes about 7 µs (a quiet room), and one of 28 KiB about 12 (overload), so less
+/// than a third could be saved here.
 const LARGE_WRITE: usize = 16 * 1024;
 
 /// Decides which share of LOW and NORMAL a node shows, from how late its writes go out.

@@ -7,7 +7,7 @@ use grandstand_room::{pace::Pass, thinning::Thinning};
 
 const LEVELS: [Level; 3] = [Level::High, Level::Normal, Level::Low];
 const MEMBERS_OF_A_BLOCK: u64 = 64;
-/// What a write costs, and each frame in it, in nanoseconds: about as measured on the reference machine.
+/// What a write costs, and each frame in it, in nanoseconds: a machine somewhat slower than that of the benchmark page.
 const WRITE: u64 = 9_000;
 const FRAME: u64 = 110;
 const FRAME_BYTES: usize = 330;

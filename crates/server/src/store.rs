@@ -210,8 +210,8 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Notes how far live sessions have confirmed, for [`Store::recover`]. Never backwards; of a session that dropped
-    /// or ended meanwhile, or of an earlier stay, nothing is noted. Costs about a microsecond each: whoever has many
-    /// brings them in slices, because one call is one commit.
+    /// or ended meanwhile, or of an earlier stay, nothing is noted. One call is one commit: whoever has many brings
+    /// them in slices.
     async fn note_positions(&self, positions: Vec<Position>) -> Result<(), StoreError>;
 
     /// A session ended without a close: it may return to its room, and its wills wait. `confirmed` is the last

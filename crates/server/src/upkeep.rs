@@ -21,7 +21,7 @@ const BREATH: Duration = Duration::from_millis(20);
 /// Live sessions read at once.
 const SESSIONS: u32 = 1000;
 
-/// Positions noted in one commit: a millisecond or two of the writer's time, and appends get their turn in between.
+/// Positions noted in one commit: few enough that appends soon get their turn in between.
 const POSITIONS: usize = 500;
 
 /// Notes once a second that this node is alive, and what its clients confirmed.
