@@ -15,6 +15,7 @@ mod overload;
 mod raw;
 mod recall;
 mod resume;
+mod return_of_many;
 mod server;
 mod tokens;
 mod wills;
