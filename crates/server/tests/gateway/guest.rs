@@ -71,6 +71,12 @@ impl Guest {
         assert!(matches!(joined, Event::Added { .. }), "{joined:?}");
     }
 
+    pub(crate) async fn quit(&mut self, room: &RoomId) {
+        let members = vec![self.client.clone()];
+        let left = self.ask(Command::Quit { room: room.clone(), members, signature: None }).await;
+        assert!(matches!(left, Event::Removed { .. }), "{left:?}");
+    }
+
     /// Sends a text and waits for its acknowledgement.
     pub(crate) async fn say(&mut self, room: &RoomId, level: Level, text: &str) {
         let answer = self.ask(Command::Send(Box::new(message(room, level, text)))).await;
