@@ -3,7 +3,7 @@
 mod local;
 
 use async_trait::async_trait;
-use grandstand_protocol::{AppId, ClientId, Event, Level, RoomId};
+use grandstand_protocol::{AppId, ClientId, Event, Fault, Level, RoomId};
 use grandstand_room::{session::SessionId, switches::OneRoomPer};
 
 use crate::router::Session;
@@ -24,6 +24,8 @@ pub enum News {
     Room(RoomNews),
     /// A client id is in a room now, and in no other.
     Claimed { app: AppId, client: ClientId, room: RoomId, epoch: u64, scope: OneRoomPer },
+    /// All sessions of a client id ended for good; they hear why.
+    Ended { app: AppId, client: ClientId, fault: Fault },
     /// A room is gone.
     Dissolved { app: AppId, room: RoomId },
 }

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use grandstand_protocol::{AppId, ClientId, Level, RoomId};
+use grandstand_protocol::{AppId, ClientId, Downlink, Event, Fault, Level, RoomId};
 use grandstand_room::switches::OwnSessions;
 use tokio::{
     sync::Notify,
@@ -33,6 +33,10 @@ use crate::{
     apps::AppsHandle,
     clock::Clock,
     cluster::{Except, News, RoomNews},
+    gateway::{
+        frames::data_frame,
+        outbox::{Ending, Signal},
+    },
     router::{Hub, Ordered, Router},
     store::{Store, StoreError, StoredMessage},
 };
@@ -80,7 +84,21 @@ impl Fanout {
             News::Claimed { app, client, room, epoch, scope } => {
                 self.router.app(&app).obey(&client, &room, epoch, scope);
             }
+            News::Ended { app, client, fault } => self.end(&app, &client, &fault),
             News::Dissolved { app, room } => self.router.app(&app).dissolve(&room),
+        }
+    }
+
+    fn end(&self, app: &AppId, client: &ClientId, fault: &Fault) {
+        for session in self.router.app(app).end_all(client) {
+            let peer = Some(session.identity.client.to_string());
+            let event = Event::Closed { fault: Some(fault.clone()) };
+            let server_time = Some(self.clock.wall().0);
+            let closed = Downlink { serial: None, peer, server_time, event };
+            let encoded = closed.encode(session.style.format);
+            session.outbox.push_control(data_frame(encoded.text, &[&encoded.payload]));
+            let ended = session.identity.session;
+            session.outbox.signal(Signal::SessionEnded { session: ended, ending: Ending::Told });
         }
     }
 
@@ -150,9 +168,11 @@ impl Fanout {
         let excludes =
             self.apps.get(app.as_str()).is_some_and(|app| app.switches.own_sessions == OwnSessions::Exclude);
         let except = match (ClientId::new(&message.from), message.session) {
-            (Ok(client), _) if excludes => Except::Client(client),
-            (_, Some(session)) => Except::Session(session),
-            (_, None) => Except::Nobody,
+            (_, Some(session)) if !excludes => Except::Session(session),
+            // What the back end sent is for no session of the client that it named.
+            (Ok(client), _) => Except::Client(client),
+            (Err(_), Some(session)) => Except::Session(session),
+            (Err(_), None) => Except::Nobody,
         };
         RoomNews { app: app.clone(), event: message.into_push(&room), room, level, number, except }
     }

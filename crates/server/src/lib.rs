@@ -19,3 +19,4 @@ pub mod shutdown;
 pub mod store;
 mod sync;
 mod upkeep;
+mod visitors;

@@ -35,6 +35,7 @@ use crate::{
     service::{departure, gaps::Gaps},
     store::{CreateError, NodeId, Store, StoreError},
     upkeep,
+    visitors::Visitors,
 };
 
 /// What a node is made of. Connections hold it by `Arc`.
@@ -57,6 +58,8 @@ pub struct Node {
     pub(crate) logins: Logins,
     /// What clients confirmed since the last beat.
     pub(crate) positions: Positions,
+    /// Who logged in today.
+    pub(crate) visitors: Visitors,
     /// What returning members missed.
     pub(crate) gaps: Gaps,
     /// The ways to the apps' own back ends.
@@ -86,6 +89,8 @@ impl Node {
         let id = NodeId("node-1".to_owned());
         let recovered = store.recover(&id, now).await?;
         let keys = store.token_keys(now).await?;
+        let today = Visitors::day(now);
+        let visitors = store.visitors(today).await?;
         let mut revocations = Revocations::default();
         for (app, client, time) in store.revoked_clients(now).await? {
             revocations.revoke_before(app, client, time);
@@ -114,6 +119,7 @@ impl Node {
             draining: AtomicBool::new(false),
             logins,
             positions: Positions::default(),
+            visitors: Visitors::known(today, visitors),
             gaps: Gaps::default(),
             hooks,
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
@@ -194,6 +200,9 @@ impl Node {
         self.tasks.close();
         if timeout_at(by, self.tasks.wait()).await.is_err() {
             warn!(left = self.tasks.len(), "some work did not end in time; the store closes without it");
+        }
+        if timeout_at(by, upkeep::note_visitors(self)).await.is_err() {
+            warn!("could not note in time who logged in last");
         }
     }
 

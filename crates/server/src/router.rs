@@ -181,6 +181,25 @@ impl AppRouter {
         Some(joined)
     }
 
+    /// Takes out all sessions of a client id.
+    pub fn end_all(&self, client: &ClientId) -> Vec<Arc<Session>> {
+        let ended = {
+            let mut state = self.lock();
+            let ended = state.clients.remove(client).map(|client| client.sessions).unwrap_or_default();
+            state.sessions -= ended.len();
+            ended
+        };
+        for joined in ended.iter().filter_map(|session| session.leave_if(|_| true)) {
+            self.forget_empty(&joined.room);
+        }
+        ended
+    }
+
+    /// How many client ids are online.
+    pub fn clients(&self) -> usize {
+        self.lock().clients.len()
+    }
+
     /// Whether this very session is still here, not taken over and not ended.
     pub fn is_open(&self, session: &Arc<Session>) -> bool {
         self.lock().clients.get(&session.identity.client).is_some_and(|client| client.holds(session))

@@ -12,6 +12,7 @@ mod socket;
 pub(crate) mod caller;
 pub(crate) mod departure;
 pub(crate) mod gaps;
+pub(crate) mod kick;
 pub(crate) mod modify;
 pub(crate) mod post;
 

@@ -18,7 +18,7 @@ use grandstand_room::{
 pub use record::{
     Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, NewMessage, NodeId, Patched,
     Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
-    TokenKeys, Will, WillSent,
+    TokenKeys, Visitor, Will, WillSent,
 };
 pub use sqlite::{OpenError, SqliteStore};
 
@@ -166,17 +166,36 @@ pub trait Store: Send + Sync + 'static {
         message: &MessageId,
     ) -> Result<Option<StoredMessage>, StoreError>;
 
-    /// Edits or recalls a message, if `author` wrote it. `patched_at` never decreases in a room. A recalled message
+    /// Edits or recalls a message; with `author`, only if that client wrote it. `patched_at` never decreases in a room. A recalled message
     /// keeps its place with the stub body: recalling it again succeeds and changes nothing, editing it finds no message.
     async fn modify(
         &self,
         app: &AppId,
         room: &RoomId,
         message: &MessageId,
-        author: &ClientId,
+        author: Option<&ClientId>,
         edit: Edit,
         now: Millis,
     ) -> Result<Patched, ModifyError>;
+
+    /// Removes a message; with `author`, only if that client wrote it. Its number is not given again, and its mark
+    /// stays taken.
+    async fn delete_message(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &MessageId,
+        author: Option<&ClientId>,
+    ) -> Result<(), ModifyError>;
+
+    /// A page of the history of all rooms, or of what one sender wrote in them, ascending by time. Messages of one
+    /// time keep the order of their room, and the rooms some order; bounds may name messages of any room.
+    async fn history_of_app(
+        &self,
+        app: &AppId,
+        sender: Option<&ClientId>,
+        query: &HistoryQuery,
+    ) -> Result<Vec<(RoomId, StoredMessage)>, StoreError>;
 
     /// Patches of a room later than `after`, oldest first, the newest `limit` of them.
     async fn patches(
@@ -254,6 +273,9 @@ pub trait Store: Send + Sync + 'static {
     /// A session ended for good: its record and its wills go.
     async fn end_session(&self, app: &AppId, session: SessionId) -> Result<(), StoreError>;
 
+    /// All sessions of a client id ended for good, live and dropped ones: their records and wills go.
+    async fn end_sessions(&self, app: &AppId, client: &ClientId) -> Result<(), StoreError>;
+
     /// Holds a message until the session drops, at most `limit` a session. A retry by its mark, as with
     /// [`Store::append`], also of a will that was sent meanwhile, gets the first outcome and takes no place.
     async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<Held, StoreError>;
@@ -274,6 +296,12 @@ pub trait Store: Send + Sync + 'static {
     /// The client ids whose tokens were revoked, and up to which time: few, so that a node keeps them in memory. Logins
     /// that were revoked are many, one for each ordered close: [`Store::known`] says it of one.
     async fn revoked_clients(&self, now: Millis) -> Result<Vec<(AppId, ClientId, Millis)>, StoreError>;
+
+    /// Notes who logged in on a day, for those who count them; days before `day` are forgotten. One call is one commit.
+    async fn note_visitors(&self, day: i64, visitors: Vec<Visitor>) -> Result<(), StoreError>;
+
+    /// Who logged in on a day.
+    async fn visitors(&self, day: i64) -> Result<Vec<Visitor>, StoreError>;
 
     /// Notes that a node is alive. Called once a second.
     async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError>;

@@ -24,6 +24,9 @@ const SESSIONS: u32 = 1000;
 /// Positions noted in one commit: few enough that appends soon get their turn in between.
 const POSITIONS: usize = 500;
 
+/// Visitors noted in one commit.
+const VISITORS: usize = 500;
+
 /// Notes once a second that this node is alive, and what its clients confirmed.
 pub(crate) async fn beat(node: Arc<Node>) {
     let mut ticks = tokio::time::interval(BEAT);
@@ -34,6 +37,7 @@ pub(crate) async fn beat(node: Arc<Node>) {
             warn!(%error, "could not note that this node is alive");
         }
         note_positions(&node).await;
+        note_visitors(&node).await;
         node.gaps.forget_old();
     }
 }
@@ -46,6 +50,18 @@ async fn note_positions(node: &Node) {
             warn!(%error, "could not note what clients confirmed; after a crash now, they would get it twice");
             // With the next beat.
             slice.iter().cloned().for_each(|position| node.positions.note(position));
+        }
+    }
+}
+
+/// Who logged in today counts after a restart, too.
+pub(crate) async fn note_visitors(node: &Node) {
+    let (day, visitors) = node.visitors.take(node.clock.wall());
+    for slice in visitors.chunks(VISITORS) {
+        if let Err(error) = node.store.note_visitors(day, slice.to_vec()).await {
+            warn!(%error, "could not note who logged in");
+            // With the next beat.
+            node.visitors.put_back(day, slice);
         }
     }
 }

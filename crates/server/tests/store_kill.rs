@@ -90,6 +90,7 @@ fn message(id: &str, sender: &str, room: &str) -> NewMessage {
         mentions: Mentions::default(),
         lctype: Some(-1),
         dedupe: Some(format!("mark of {id}")),
+        address: None,
     }
 }
 

@@ -88,6 +88,8 @@ pub enum Ending {
     TakenOver,
     /// Another device took the tag: 4111.
     Conflict,
+    /// The client was told already.
+    Told,
 }
 
 /// One per connection. The messages of rooms do not wait here but in the rooms: fan-out writes them to the socket, and

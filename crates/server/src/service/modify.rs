@@ -25,8 +25,8 @@ use crate::{
 pub(crate) struct Modification {
     pub(crate) room: RoomId,
     pub(crate) message: MessageId,
-    /// Who must have written it.
-    pub(crate) author: ClientId,
+    /// Who must have written it, if that matters.
+    pub(crate) author: Option<ClientId>,
     pub(crate) change: Change,
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn change(
     }
     let edit = edit(node, change)?;
     let now = node.clock.wall();
-    let patched = node.store.modify(&app.id, &room, &message, &author, edit, now).await;
+    let patched = node.store.modify(&app.id, &room, &message, author.as_ref(), edit, now).await;
     let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
     node.gaps.changed(&app.id, &room);
     let patched_at = patched.patched_at;
@@ -151,7 +151,7 @@ async fn modify_one(socket: &Socket, at: usize, patch: &PatchRequest) -> Result<
     let modification = Modification {
         room: patch.room.clone(),
         message: patch.message.clone(),
-        author: socket.session(at).identity.client.clone(),
+        author: Some(socket.session(at).identity.client.clone()),
         change,
     };
     self::change(socket.node(), &app, &caller, modification).await

@@ -163,6 +163,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     socket.sessions.reserve_exact(1);
     socket.sessions.push(OpenSession { session: Arc::clone(&session), default_level, may_hold_wills });
     socket.seat.session_opened();
+    node.visitors.note(&app.id, &client, node.clock.wall());
     let event = Event::Opened { token: issue(&node, &session) };
     socket.say(request.serial, Some(client.to_string()), event);
     let login = OnlineLogin { client: &client, tag: session.identity.tag.as_deref(), reconnect: open.reopen };

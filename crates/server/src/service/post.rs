@@ -129,6 +129,7 @@ pub(super) async fn admit(
         id: node.new_message_id(),
         from: post.from,
         session: caller.session_id(),
+        address: caller.address,
         level,
         lctype,
         body: post.body,

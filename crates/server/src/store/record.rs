@@ -1,5 +1,7 @@
 //! What goes into a store and comes out of it.
 
+use std::net::IpAddr;
+
 use grandstand_protocol::{AppId, Body, ClientId, Level, Mentions, MessageId, RoomId};
 use grandstand_room::{clock::Millis, session::Identity, session::SessionId};
 
@@ -32,6 +34,8 @@ pub struct NewMessage {
     pub lctype: Option<i32>,
     /// The client's own mark (`dt`).
     pub dedupe: Option<String>,
+    /// Where it came from.
+    pub address: Option<IpAddr>,
 }
 
 /// The place of a stored message.
@@ -69,6 +73,8 @@ pub struct StoredMessage {
     pub lctype: Option<i32>,
     pub patched_at: Option<Millis>,
     pub recalled: bool,
+    /// Where it came from, if that is known: for the app's back end only.
+    pub address: Option<IpAddr>,
 }
 
 /// What an edit does.
@@ -193,6 +199,13 @@ pub enum Revocation {
     Session { app: AppId, session: SessionId },
     /// All tokens of a client id made at a time or before.
     Before { app: AppId, client: ClientId, time: Millis },
+}
+
+/// A client id of an app that logged in, as a hash: visitors are only counted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Visitor {
+    pub app: AppId,
+    pub client: u64,
 }
 
 /// What a node's former life left behind.

@@ -2,6 +2,7 @@
 
 mod find;
 mod history;
+mod history_of_app;
 mod ledger;
 mod lookups;
 mod messages;
@@ -14,6 +15,7 @@ mod row;
 mod schema;
 mod sessions;
 mod tokens;
+mod visitors;
 mod wills;
 mod writer;
 
@@ -37,7 +39,7 @@ pub use open::OpenError;
 use super::{
     AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, Known,
     LiveSession, ModifyError, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention,
-    Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Will, WillSent,
+    Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Visitor, Will, WillSent,
 };
 use ledger::Ledger;
 use lookups::Lookups;
@@ -209,19 +211,47 @@ impl Store for SqliteStore {
         app: &AppId,
         room: &RoomId,
         message: &MessageId,
-        author: &ClientId,
+        author: Option<&ClientId>,
         edit: Edit,
         now: Millis,
     ) -> Result<Patched, ModifyError> {
-        let (app, room, message, author) = (app.clone(), room.clone(), message.clone(), author.clone());
+        let (app, room, message, author) = (app.clone(), room.clone(), message.clone(), author.cloned());
         let modified = self
             .writer
-            .run(move |ledger| messages::modify(ledger, (&app, &room, &message), &author, &edit, now))
+            .run(move |ledger| messages::modify(ledger, (&app, &room, &message), author.as_ref(), &edit, now))
             .await?;
-        modified.map_err(|refusal| match refusal {
-            messages::Unmodified::NotFound => ModifyError::NotFound,
-            messages::Unmodified::NotAuthor => ModifyError::NotAuthor,
-        })
+        Ok(modified?)
+    }
+
+    async fn delete_message(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        message: &MessageId,
+        author: Option<&ClientId>,
+    ) -> Result<(), ModifyError> {
+        let (app, room, message, author) = (app.clone(), room.clone(), message.clone(), author.cloned());
+        let deleted = self
+            .writer
+            .run(move |ledger| messages::delete(ledger, (&app, &room, &message), author.as_ref()))
+            .await?;
+        Ok(deleted?)
+    }
+
+    async fn history_of_app(
+        &self,
+        app: &AppId,
+        sender: Option<&ClientId>,
+        query: &HistoryQuery,
+    ) -> Result<Vec<(RoomId, StoredMessage)>, StoreError> {
+        let (app, sender, query) = (app.clone(), sender.cloned(), query.clone());
+        // Messages of removed rooms stand between those of others until the sweep has taken them.
+        self.searches
+            .run(move |connection| {
+                history_of_app::page(connection, &app, sender.as_ref(), &query)
+                    .map_err(|error| readers::failed(&error))
+            })
+            .await
     }
 
     async fn patches(
@@ -302,6 +332,11 @@ impl Store for SqliteStore {
         self.writer.run(move |ledger| sessions::end(ledger, &app, session)).await
     }
 
+    async fn end_sessions(&self, app: &AppId, client: &ClientId) -> Result<(), StoreError> {
+        let (app, client) = (app.clone(), client.clone());
+        self.writer.run(move |ledger| sessions::end_all(ledger, &app, &client)).await
+    }
+
     async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<Held, StoreError> {
         self.writer.run(move |ledger| wills::hold(ledger, &will, limit, now)).await
     }
@@ -323,6 +358,14 @@ impl Store for SqliteStore {
 
     async fn revoked_clients(&self, now: Millis) -> Result<Vec<(AppId, ClientId, Millis)>, StoreError> {
         self.read(move |connection| tokens::revoked_clients(connection, now)).await
+    }
+
+    async fn note_visitors(&self, day: i64, visitors: Vec<Visitor>) -> Result<(), StoreError> {
+        self.writer.run(move |ledger| visitors::note(ledger, day, &visitors)).await
+    }
+
+    async fn visitors(&self, day: i64) -> Result<Vec<Visitor>, StoreError> {
+        self.read(move |connection| visitors::of_day(connection, day)).await
     }
 
     async fn beat(&self, node: &NodeId, now: Millis) -> Result<(), StoreError> {
@@ -364,6 +407,15 @@ impl Store for SqliteStore {
         readers.extend(self.searches.close().await);
         join(readers).await?;
         join(self.writer.close().await.into_iter().collect()).await
+    }
+}
+
+impl From<messages::Unmodified> for ModifyError {
+    fn from(refusal: messages::Unmodified) -> Self {
+        match refusal {
+            messages::Unmodified::NotFound => Self::NotFound,
+            messages::Unmodified::NotAuthor => Self::NotAuthor,
+        }
     }
 }
 

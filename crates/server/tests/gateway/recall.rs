@@ -178,6 +178,7 @@ async fn lose(server: &Server, room: &RoomId, from: &str) {
         mentions: Mentions::default(),
         lctype: None,
         dedupe: None,
+        address: None,
     };
     server.node.store.append(lost, server.clock.wall()).await.unwrap();
 }

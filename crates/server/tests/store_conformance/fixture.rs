@@ -66,6 +66,7 @@ pub(crate) fn message(room: &str, id: &str) -> NewMessage {
         mentions: Mentions::default(),
         lctype: None,
         dedupe: None,
+        address: None,
     }
 }
 
@@ -86,6 +87,7 @@ pub(crate) fn imported(id: &str, timestamp: Millis) -> StoredMessage {
         lctype: None,
         patched_at: None,
         recalled: false,
+        address: None,
     }
 }
 
@@ -103,11 +105,18 @@ pub(crate) async fn append(store: &Arc<dyn Store>, message: NewMessage, now: Mil
     }
 }
 
+/// Asks for everything, ascending.
+pub(crate) fn all() -> HistoryQuery {
+    HistoryQuery { older: None, newer: None, direction: Direction::New, limit: u32::MAX, lctype: None }
+}
+
 /// All of a room, ascending.
 pub(crate) async fn everything(store: &Arc<dyn Store>, app: &AppId, room: &str) -> Vec<StoredMessage> {
-    let query =
-        HistoryQuery { older: None, newer: None, direction: Direction::New, limit: u32::MAX, lctype: None };
-    store.history(app, &room_id(room), &query).await.unwrap()
+    store.history(app, &room_id(room), &all()).await.unwrap()
+}
+
+pub(crate) fn ids_of_app(messages: &[(RoomId, StoredMessage)]) -> Vec<&str> {
+    messages.iter().map(|(_, message)| message.id.as_str()).collect()
 }
 
 pub(crate) fn ids(messages: &[StoredMessage]) -> Vec<&str> {

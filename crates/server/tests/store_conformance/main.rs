@@ -5,6 +5,7 @@ mod append;
 mod fixture;
 mod gap;
 mod history;
+mod history_of_app;
 mod modify;
 mod positions;
 mod query;
@@ -12,6 +13,7 @@ mod retention;
 mod rooms;
 mod sessions;
 mod tokens;
+mod visitors;
 mod wills;
 
 use std::sync::Arc;
@@ -47,9 +49,11 @@ macro_rules! whole_suite {
                 content_comes_back apps_are_apart numbers_go_on_after_a_restart a_failed_append_harms_no_other;
             history: pages_equal_the_model import_keeps_order_ids_and_places known_ids_are_left_alone
                 an_unknown_room_is_empty;
+            history_of_app: pages_equal_the_model holds_what_is_of_the_app_and_the_sender;
+            visitors: are_counted_once_a_day;
             gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_leave_out_the_recalled;
             modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may
-                patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;
+                who_may_do_all_names_no_author a_deleted_message_is_gone                 patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;
             rooms: made_once_and_found changed_by_one_at_a_time changed_never_backwards a_refused_change_changes_nothing
                 removed_with_everything imported_as_they_were last_message_follows;
             query: equals_the_model looks_up_by_index counts pages_through;
@@ -57,7 +61,7 @@ macro_rules! whole_suite {
                 racing_claims_end_in_one_room leaving_forgets dropped_ones_are_remembered resume_returns_the_gap
                 resume_needs_the_same_room resume_can_change_the_session resume_can_leave_a_record
                 a_late_drop_changes_nothing reattached_ones_have_no_room live_ones_are_listed ended_ones_are_forgotten
-                looked_up_together recover_drops_what_a_crash_left a_removed_room_holds_nobody;
+                looked_up_together all_of_a_client_are_ended recover_drops_what_a_crash_left a_removed_room_holds_nobody;
             positions: gaps_begin_behind_them_after_a_crash never_go_back are_of_a_stay
                 a_second_join_keeps_the_gap;
             wills: wait_for_the_drop wait_for_their_own_drop a_retry_is_held_once are_bounded follow_a_resume go_with_the_session survive_a_restart

@@ -330,6 +330,28 @@ pub(crate) async fn looked_up_together(place: &dyn Place) {
     store.close().await.unwrap();
 }
 
+pub(crate) async fn all_of_a_client_are_ended(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["a"]).await;
+    let other = AppId::from("other");
+    store.create_room(&other, room("a")).await.unwrap();
+    enter(&store, "ann", 1, "a").await;
+    enter(&store, "ann", 2, "a").await;
+    enter(&store, "bob", 3, "a").await;
+    let elsewhere = Claim { app: other.clone(), ..claim("ann", 4, "a") };
+    store.claim(elsewhere, OneRoomPer::Client, NOW).await.unwrap();
+    assert_eq!(store.hold_will(will("ann", 2, message("a", "will")), 8, NOW).await.unwrap(), Held::Waiting);
+    drop_at(&store, 2, Some(0), NOW).await;
+
+    store.end_sessions(&app(), &client("ann")).await.unwrap();
+    assert_eq!(records(&store, "ann").await, []);
+    assert_eq!(store.send_wills(&app(), SessionId(2), NOW, NOW).await.unwrap(), []);
+    assert_eq!(places(&store, "bob").await, [(3, in_room("a"))]);
+    assert_eq!(store.sessions(&other, &client("ann")).await.unwrap().len(), 1);
+    store.end_sessions(&AppId::from("unknown"), &client("ann")).await.unwrap();
+    store.close().await.unwrap();
+}
+
 pub(crate) async fn a_removed_room_holds_nobody(place: &dyn Place) {
     let store = place.open().await;
     make_rooms(&store, &["a", "b"]).await;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     history,
     ledger::{Ledger, RoomKey},
-    row::{BodyColumn, mentions_column},
+    row::{BodyColumn, address_column, mentions_column},
     sessions::blob,
     sql_number,
 };
@@ -99,8 +99,8 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO messages (room, timestamp, number, app, id, sender, level, lctype, mention_all, mentions,
-                                   recalled, body, session)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12)",
+                                   recalled, body, session, address)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12, ?13)",
         )?
         .execute(params![
             room,
@@ -115,6 +115,7 @@ fn insert(
             mentions_column(&message.mentions),
             BodyColumn(&message.body),
             message.session.map(blob),
+            address_column(message.address),
         ])
         .map(drop)
 }
@@ -125,11 +126,12 @@ pub(super) enum Unmodified {
     NotAuthor,
 }
 
-/// Edits or recalls a message. Recalling a recalled one changes nothing and succeeds; editing it finds nothing.
+/// Edits or recalls a message, if the author wrote it that is named. Recalling a recalled one changes nothing and
+/// succeeds; editing it finds nothing.
 pub(super) fn modify(
     ledger: &mut Ledger,
     (app, room, id): (&AppId, &RoomId, &MessageId),
-    author: &ClientId,
+    author: Option<&ClientId>,
     edit: &Edit,
     now: Millis,
 ) -> rusqlite::Result<Result<Patched, Unmodified>> {
@@ -138,7 +140,7 @@ pub(super) fn modify(
     let Some(mut message) = history::by_id(&ledger.connection, room, id)? else {
         return Ok(Err(Unmodified::NotFound));
     };
-    if message.from != author.as_str() {
+    if author.is_some_and(|author| message.from != author.as_str()) {
         return Ok(Err(Unmodified::NotAuthor));
     }
     match edit {
@@ -185,6 +187,25 @@ fn rewrite(connection: &Connection, room: i64, message: &StoredMessage) -> rusql
         .map(drop)
 }
 
+/// Removes a message, if the author wrote it that is named.
+pub(super) fn delete(
+    ledger: &mut Ledger,
+    (app, room, id): (&AppId, &RoomId, &MessageId),
+    author: Option<&ClientId>,
+) -> rusqlite::Result<Result<(), Unmodified>> {
+    let Some(key) = ledger.key(app, room)? else { return Ok(Err(Unmodified::NotFound)) };
+    let room = ledger.head(&key).row;
+    let Some(message) = history::by_id(&ledger.connection, room, id)? else {
+        return Ok(Err(Unmodified::NotFound));
+    };
+    if author.is_some_and(|author| message.from != author.as_str()) {
+        return Ok(Err(Unmodified::NotAuthor));
+    }
+    // The head still knows the time of the oldest message: the sweep looks again when that has come.
+    remove(&ledger.connection, (room, message.timestamp.0, message.number))?;
+    Ok(Ok(()))
+}
+
 /// Stores messages from elsewhere. `None`: there is no such room.
 pub(super) fn import(
     ledger: &mut Ledger,
@@ -223,11 +244,16 @@ fn forget_doomed(connection: &Connection, app: i64, id: &MessageId) -> rusqlite:
         })
         .optional()?;
     if let Some((room, timestamp, number)) = doomed {
-        connection
-            .prepare_cached("DELETE FROM messages WHERE room = ?1 AND timestamp = ?2 AND number = ?3")?
-            .execute([room, timestamp, number])?;
+        remove(connection, (room, timestamp, number))?;
     }
     Ok(())
+}
+
+fn remove(connection: &Connection, (room, timestamp, number): (i64, i64, i64)) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM messages WHERE room = ?1 AND timestamp = ?2 AND number = ?3")?
+        .execute([room, timestamp, number])
+        .map(drop)
 }
 
 fn import_one(
@@ -240,8 +266,8 @@ fn import_one(
     let stored = connection
         .prepare_cached(
             "INSERT INTO messages (room, timestamp, number, app, id, sender, level, lctype, mention_all, mentions,
-                                   patched_at, recalled, imported_at, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                                   patched_at, recalled, imported_at, body, address)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
              ON CONFLICT (app, id) DO NOTHING",
         )?
         .execute(params![
@@ -259,6 +285,7 @@ fn import_one(
             message.recalled,
             now.0,
             BodyColumn(&message.body),
+            address_column(message.address),
         ])?;
     Ok(stored == 1)
 }

@@ -1,5 +1,7 @@
 //! Between rows of the tables and the values of the store.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use grandstand_protocol::{Body, Level, Mentions};
 use grandstand_room::{clock::Millis, session::SessionId};
@@ -13,7 +15,7 @@ use crate::store::StoredMessage;
 /// The columns of a message, in the order that [`message`] reads.
 macro_rules! message_columns {
     () => {
-        "number, id, timestamp, sender, level, body, mention_all, mentions, lctype, patched_at, recalled, session"
+        "number, id, timestamp, sender, level, body, mention_all, mentions, lctype, patched_at, recalled, session, address"
     };
 }
 pub(super) use message_columns;
@@ -31,11 +33,22 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         patched_at: time(row, 9)?,
         recalled: row.get(10)?,
         session: row.get::<_, Option<[u8; 16]>>(11)?.map(|id| SessionId(u128::from_be_bytes(id))),
+        address: address(row, 12)?,
     })
 }
 
 pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Millis>> {
     Ok(row.get::<_, Option<i64>>(column)?.map(Millis))
+}
+
+/// What is no address, is not known.
+pub(super) fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<IpAddr>> {
+    let text = row.get_ref(column)?.as_str_or_null()?;
+    Ok(text.and_then(|text| text.parse().ok()))
+}
+
+pub(super) fn address_column(address: Option<IpAddr>) -> Option<String> {
+    address.map(|address| address.to_string())
 }
 
 pub(super) fn level(row: &Row<'_>, column: usize) -> rusqlite::Result<Level> {

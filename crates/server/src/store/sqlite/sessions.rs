@@ -234,6 +234,17 @@ pub(super) fn end(ledger: &mut Ledger, app: &AppId, session: SessionId) -> rusql
     forget(&ledger.connection, app, &blob(session))
 }
 
+/// Forgets all sessions of a client id and their wills.
+pub(super) fn end_all(ledger: &mut Ledger, app: &AppId, client: &ClientId) -> rusqlite::Result<()> {
+    let Some(app) = ledger.app(app)? else { return Ok(()) };
+    let found: Vec<Vec<u8>> = ledger
+        .connection
+        .prepare_cached("SELECT session FROM sessions WHERE app = ?1 AND client = ?2")?
+        .query_map(params![app, client.as_str()], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    found.iter().try_for_each(|session| forget(&ledger.connection, app, session))
+}
+
 pub(super) fn forget(connection: &Connection, app: i64, session: &[u8]) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM wills WHERE app = ?1 AND session = ?2")?

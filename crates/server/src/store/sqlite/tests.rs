@@ -28,6 +28,7 @@ fn message(id: &str) -> NewMessage {
         mentions: Mentions::default(),
         lctype: None,
         dedupe: None,
+        address: None,
     }
 }
 

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{
     ledger::Ledger,
     messages,
-    row::{self, BodyColumn, mentions_column},
+    row::{self, BodyColumn, address_column, mentions_column},
     sessions,
 };
 use crate::store::{Appended, Held, NewMessage, Will, WillSent};
@@ -45,8 +45,8 @@ pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) ->
     connection
         .prepare_cached(
             "INSERT INTO wills (app, session, room, id, sender, level, lctype, mention_all, mentions, mark, transient,
-                                body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                body, address)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             app,
@@ -61,6 +61,7 @@ pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) ->
             message.dedupe,
             will.transient,
             BodyColumn(&message.body),
+            address_column(message.address),
         ])?;
     Ok(Held::Waiting)
 }
@@ -98,7 +99,8 @@ pub(super) fn send(
     let held: Vec<(NewMessage, bool)> = ledger
         .connection
         .prepare_cached(
-            "SELECT w.room, w.id, w.sender, w.level, w.body, w.mention_all, w.mentions, w.lctype, w.mark, w.transient
+            "SELECT w.room, w.id, w.sender, w.level, w.body, w.mention_all, w.mentions, w.lctype, w.mark, w.transient,
+                    w.address
              FROM sessions s JOIN wills w ON w.app = s.app AND w.session = s.session
              WHERE s.app = ?1 AND s.session = ?2 AND s.dropped_at <= ?3 ORDER BY w.row",
         )?
@@ -150,6 +152,7 @@ fn will(row: &Row<'_>, app: &AppId, session: SessionId) -> rusqlite::Result<(New
         mentions: row::mentions(row, 5, 6)?,
         lctype: row.get(7)?,
         dedupe: row.get(8)?,
+        address: row::address(row, 10)?,
     };
     Ok((message, row.get(9)?))
 }

@@ -1,0 +1,33 @@
+//! Kick: a client id is logged out everywhere, and its tokens do not count any more.
+
+use std::sync::PoisonError;
+
+use grandstand_protocol::{AppId, ClientId, Code, Fault};
+
+use super::refusal::Refused;
+use crate::{cluster::News, node::Node, store::Revocation};
+
+/// Ends all sessions of a client id for good, those that dropped too: no room to return to, no wills, no token. Those
+/// that are open hear the fault. The client may log in anew.
+pub(crate) async fn kick(node: &Node, app: &AppId, client: &ClientId, fault: Fault) -> Result<(), Fault> {
+    let failed = |cause| Refused::store(Code::InternalError, &cause);
+    let router = node.router.app(app);
+    let _turn = router.turn(client).await;
+    let time = node.clock.wall();
+    let revocation = Revocation::Before { app: app.clone(), client: client.clone(), time };
+    node.store.revoke(revocation, time).await.map_err(failed)?;
+    node.revocations.write().unwrap_or_else(PoisonError::into_inner).revoke_before(
+        app.clone(),
+        client.clone(),
+        time,
+    );
+    node.store.end_sessions(app, client).await.map_err(failed)?;
+    node.bus.publish(News::Ended { app: app.clone(), client: client.clone(), fault }).await;
+    Ok(())
+}
+
+/// What kicked sessions hear: 4115, and the back end's reason.
+pub(crate) fn kicked(reason: Option<String>) -> Fault {
+    let detail = reason.unwrap_or_else(|| "the app's back end ended this session".to_owned());
+    Fault::because(Code::KickedByApp, detail)
+}
