@@ -1,11 +1,16 @@
 //! HTTP on the public port: discovery, what SDKs ask beside the socket, health, the demo room.
 
+mod absent;
 pub(crate) mod account;
 mod auth;
 mod body;
+mod clients;
 mod cors;
 mod discovery;
 pub mod error;
+mod first_messages;
+mod history;
+mod messages;
 mod parameters;
 mod realtime;
 mod routes;
@@ -58,6 +63,10 @@ fn for_apps() -> Routes {
         .get("/1.1/classes/_ConversationMemberInfo", realtime::member_infos)
         .get("/1.2/rtm/chatrooms/{room}/account", account::room_by_master)
         .get("/1.2/rtm/chatrooms/{room}/messages/{message}/account", account::message_by_master)
+        .and(messages::routes())
+        .and(first_messages::routes())
+        .and(clients::routes())
+        .and(absent::routes())
 }
 
 async fn alive() -> &'static str {

@@ -1,6 +1,5 @@
 //! One command in, its answers out: what each command does, in order, for the sessions of one socket.
 
-mod history;
 mod listing;
 mod message;
 mod open;
@@ -12,6 +11,7 @@ mod socket;
 pub(crate) mod caller;
 pub(crate) mod departure;
 pub(crate) mod gaps;
+pub(crate) mod history;
 pub(crate) mod kick;
 pub(crate) mod modify;
 pub(crate) mod post;

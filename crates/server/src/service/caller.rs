@@ -28,6 +28,11 @@ impl Caller {
         Self { kind: CallerKind::Session(Arc::clone(session)), address: Some(address) }
     }
 
+    /// The app's back end, at this address.
+    pub(crate) fn back_end(address: IpAddr) -> Self {
+        Self { kind: CallerKind::BackEnd, address: Some(address) }
+    }
+
     /// The session, when a client acts.
     pub(crate) fn as_session(&self) -> Option<&Arc<Session>> {
         match &self.kind {

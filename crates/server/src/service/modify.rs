@@ -17,7 +17,7 @@ use crate::{
     cluster::{Except, News, RoomNews},
     hook,
     node::Node,
-    store::Edit,
+    store::{Edit, ModifyError},
 };
 
 /// A message that somebody wants to change.
@@ -25,8 +25,8 @@ use crate::{
 pub(crate) struct Modification {
     pub(crate) room: RoomId,
     pub(crate) message: MessageId,
-    /// Who must have written it, if that matters.
-    pub(crate) author: Option<ClientId>,
+    /// Who must have written it.
+    pub(crate) author: ClientId,
     pub(crate) change: Change,
 }
 
@@ -59,7 +59,7 @@ pub(crate) async fn change(
     }
     let edit = edit(node, change)?;
     let now = node.clock.wall();
-    let patched = node.store.modify(&app.id, &room, &message, author.as_ref(), edit, now).await;
+    let patched = node.store.modify(&app.id, &room, &message, Some(&author), edit, now).await;
     let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
     node.gaps.changed(&app.id, &room);
     let patched_at = patched.patched_at;
@@ -73,6 +73,45 @@ pub(crate) async fn change(
         except: caller.session_id().map_or(Except::Nobody, Except::Session),
     };
     Ok(Modified { patched_at, news })
+}
+
+/// Removes a message from history, if the author wrote it that is named. Nobody is told: who has it keeps it.
+pub(crate) async fn delete(
+    node: &Node,
+    app: &App,
+    (room, message): (&RoomId, &MessageId),
+    author: &ClientId,
+) -> Result<(), Fault> {
+    let deleted = node.store.delete_message(&app.id, room, message, Some(author)).await;
+    deleted.map_err(|cause| Refused::modify(&cause))?;
+    node.gaps.changed(&app.id, room);
+    Ok(())
+}
+
+/// The author of a message that the back end names by its id, and if it likes by its author and time: these must be
+/// right. Whether an author who is named is the right one, the change itself finds out.
+pub(crate) async fn author_of(
+    node: &Node,
+    app: &App,
+    (room, message): (&RoomId, &MessageId),
+    author: Option<ClientId>,
+    time: Option<Millis>,
+) -> Result<ClientId, Fault> {
+    let (author, time) = match (author, time) {
+        (Some(author), None) => return Ok(author),
+        asked => asked,
+    };
+    let read = node.store.message(&app.id, room, message).await;
+    let found = read.map_err(|cause| Refused::store(Code::InternalError, &cause))?;
+    let found = found.ok_or_else(|| Refused::modify(&ModifyError::NotFound))?;
+    if time.is_some_and(|time| time != found.timestamp) {
+        let detail = "the message of this id is of another time; give the timestamp that it was sent with";
+        return Err(Fault::because(Code::MessageNotFound, detail));
+    }
+    match author {
+        Some(author) => Ok(author),
+        None => ClientId::new(&found.from).map_err(|_| Refused::modify(&ModifyError::NotFound)),
+    }
 }
 
 impl Modified {
@@ -151,7 +190,7 @@ async fn modify_one(socket: &Socket, at: usize, patch: &PatchRequest) -> Result<
     let modification = Modification {
         room: patch.room.clone(),
         message: patch.message.clone(),
-        author: Some(socket.session(at).identity.client.clone()),
+        author: socket.session(at).identity.client.clone(),
         change,
     };
     self::change(socket.node(), &app, &caller, modification).await

@@ -1,10 +1,14 @@
 //! REST over real sockets: each row of the API with plain HTTP.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed")]
 
+mod clients;
+mod first_messages;
 #[path = "../gateway/guest.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod guest;
+mod history;
 mod http;
+mod messages;
 #[path = "../gateway/raw.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod raw;

@@ -14,6 +14,7 @@ use grandstand::{
     node::Node,
     store::{SqliteStore, Store},
 };
+use grandstand_protocol::ClientId;
 use grandstand_room::clock::Millis;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -87,6 +88,20 @@ impl Server {
         let mut accepting = JoinSet::new();
         accepting.spawn(listener::accept(listener, port));
         Self { address, node, clock, _accepting: accepting, _data: data }
+    }
+
+    /// Waits until the store knows that every session of the client id has dropped.
+    pub(crate) async fn until_dropped(&self, client: &str) {
+        let client = ClientId::new(client).unwrap();
+        let patience = std::time::Instant::now() + crate::raw::PATIENCE;
+        while std::time::Instant::now() < patience {
+            let known = self.node.store.sessions(&APP.into(), &client).await.unwrap();
+            if known.iter().all(|session| session.dropped_at.is_some()) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("{client} never dropped");
     }
 
     /// The app's back end asks.
