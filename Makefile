@@ -62,9 +62,11 @@ STANDARD := target/release/grandstand-bench standard --serve $(GRANDSTAND_BIN) -
 bench: build ## The standard benchmarks, ten minutes on a quiet machine; writes docs/benchmarks.md.
 	$(STANDARD)
 
-soak: build ## The long ones, 45 minutes: accounts under load, churn, ten million messages; figures go to that page.
+soak: build ## The long ones, an hour: accounts, floods in little memory, churn, ten million messages; figures go to that page.
 	GRANDSTAND_LEDGER_ROUNDS=3 GRANDSTAND_LEDGER_MEMBERS=900 \
 	  cargo test --locked --package grandstand --test gateway ledger
+	GRANDSTAND_FLOOD_SECONDS=120 GRANDSTAND_DRAIN_CLIENTS=10000 \
+	  cargo test --locked --package grandstand --test storms -- --test-threads 1 --nocapture memory:: drain::
 	$(STANDARD) --long
 
 check: console ## Format, lints, dependencies, generated code, tidiness.

@@ -206,6 +206,20 @@ pub(super) const ROWS: &[Row] = &[
             plain("deliveries_per_s"),
         ],
     },
+    Row {
+        name: "every-message",
+        command: "fan --members 18000 --rate 100 --verify --duration 60s --pin",
+        runs: 1,
+        is_long: true,
+        figures: &[
+            none("missing"),
+            none("repeated"),
+            none("shed"),
+            all("delivered_share"),
+            plain("deliveries_per_s"),
+            plain("p99_ms"),
+        ],
+    },
     Row { name: "storm", command: "storm --members 18000", runs: 1, is_long: false, figures: STORM },
     Row {
         name: "acks",
@@ -244,7 +258,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "soak",
-        command: "soak --rate 1500 --warm-up 8m --duration 20m",
+        command: "soak --rate 1500 --warm-up 12m --duration 24m",
         runs: 1,
         is_long: true,
         figures: &[

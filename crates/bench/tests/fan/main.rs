@@ -26,6 +26,19 @@ async fn every_member_gets_every_message_whatever_the_shape() {
     }
 }
 
+/// The short form of the row `every-message` of `make soak`.
+#[tokio::test]
+async fn in_a_large_room_nobody_has_a_gap() {
+    let line = "fan --members 2000 --rate 20 --levels 1:3:6 --verify --warm-up 500ms --duration 3s";
+    let report = serve(line).await;
+    assert_eq!(faults(&report), [""; 0]);
+    for key in ["missing", "repeated", "shed"] {
+        assert_eq!(number(&report, key), 0.0, "{key}: {report}");
+    }
+    assert_eq!(number(&report, "delivered_share"), 1.0, "{report}");
+    assert!(number(&report, "deliveries_per_s") > 30_000.0, "{report}");
+}
+
 /// 100 messages a second for a second, to 20 members.
 #[tokio::test]
 async fn a_rate_is_kept_and_each_delivery_measured() {

@@ -78,6 +78,11 @@ pub(in crate::standard) const CHINESE: Language = Language {
             "同样的混合，速率是最高速率的三倍。大部分消息谁也送不完：先舍 LOW，再舍 NORMAL，对所有成员一视同仁；HIGH 照样送到，而且及时。",
         ),
         (
+            "every-message",
+            "每秒一百条消息发给 18,000 人，逐条核对",
+            "持续一分钟。解码每个成员收到的每一帧，与发出的逐一比对：不缺、不重、不乱序。",
+        ),
+        (
             "storm",
             "18,000 人同时断线",
             "所有连接在同一刻被重置。成员像 JavaScript SDK 那样，约一秒后带着令牌重连；其间每秒发一条 HIGH 消息，每个人都必须收到每一条。",
@@ -93,8 +98,8 @@ pub(in crate::standard) const CHINESE: Language = Language {
         ),
         (
             "soak",
-            "二十分钟人来人往",
-            "每秒 1,500 次来访：连接、进房间、说话、离开、突然消失、再回来；房间建了又空。内存不应慢慢上涨，结束时连接数、会话数和打开的文件数都应回到原样。",
+            "二十四分钟人来人往",
+            "每秒 1,500 次来访：连接、进房间、说话、离开、突然消失、再回来；房间建了又空。只保留几分钟的东西在前半程都已存满，后半程内存不应再上涨；结束时连接数、会话数和打开的文件数都应回到原样。",
         ),
     ],
     figures: &[
@@ -102,6 +107,9 @@ pub(in crate::standard) const CHINESE: Language = Language {
         ("p99_ratio", "p99 的倍数"),
         ("last_p99_ratio", "到最后一个成员的 p99，相对底线的倍数"),
         ("delivered_share", "送达"),
+        ("missing", "缺失"),
+        ("repeated", "重复或乱序"),
+        ("shed", "服务器舍弃"),
         ("deliveries_per_s", "投递"),
         ("messages_per_s", "消息"),
         ("cpu_per_delivery_us", "每次投递的 CPU"),
