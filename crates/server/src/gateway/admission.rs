@@ -24,8 +24,9 @@ use crate::config::Limits;
 /// storm both ends have more to do than they can, and whoever is sent away for that comes again.
 const DISPLACED_PER_SECOND: u32 = 500;
 
-/// How long a login waits for its turn. JavaScript, the least patient, gives up after 20 seconds (protocol.md 2.2).
-const LOGIN_PATIENCE: Duration = Duration::from_secs(15);
+/// How long a socket waits for its turn to shake hands, and a login for its own. JavaScript, the least patient, gives
+/// up after 20 seconds (protocol.md 2.2).
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Counts the sockets of a port. Clones share the counts.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ struct Floor {
     counts: Mutex<Counts>,
     /// A socket without a session opened one, or a socket went.
     freed: Notify,
+    /// A socket went.
+    gone: Notify,
 }
 
 #[derive(Debug)]
@@ -47,6 +50,8 @@ struct Counts {
     handshakes: Pace,
     handshakes_by_address: Paces<Address>,
     sockets: usize,
+    /// Sockets whose turn has not come.
+    waiting: usize,
     /// Sockets that are logging in.
     opening: usize,
     by_address: HashMap<Address, AddressCounts>,
@@ -81,6 +86,8 @@ pub enum Refusal {
     AddressFull,
     #[error("this address connects too often; try again in a second")]
     AddressTooFast,
+    #[error("too many connect at this moment; try again in a few seconds")]
+    Busy,
 }
 
 /// What counts as one address: of IPv6 the /64, because a household gets that many for one line.
@@ -117,6 +124,8 @@ struct Place {
 /// What a socket is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Holding {
+    /// Its turn has not come. It does nothing, so it is in nobody's way, and is not displaced.
+    Waiting,
     /// It has no session, and may be displaced.
     Silent(Ticket),
     /// Its first login is under way.
@@ -138,6 +147,7 @@ impl Admission {
             sessionless_per_address: OPERATORS,
             counts: Counts::new(Pace::new(u32::MAX), u32::MAX),
             freed: Notify::new(),
+            gone: Notify::new(),
         }))
     }
 
@@ -151,12 +161,30 @@ impl Admission {
             sessionless_per_address: limits.sessionless_sockets_per_address,
             counts: Counts::new(pace, limits.handshakes_per_second_per_address),
             freed: Notify::new(),
+            gone: Notify::new(),
         }))
     }
 
-    /// Returns when the next socket may be taken from the kernel: it is time for another one, and there is a place
-    /// among those without a session, or the oldest silent one has had its time.
-    pub async fn ready(&self) {
+    /// How many sockets may wait for their turn: more would wait in vain.
+    #[must_use]
+    pub fn longest_queue(&self) -> usize {
+        let in_time = self.0.lock().handshakes.within(PATIENCE);
+        in_time.clamp(1, self.0.connections.max(1))
+    }
+
+    /// Returns when it is the turn of this socket, which has waited since then.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] when it waited for too long.
+    pub async fn turn(&self, seat: &Seat, since: Instant) -> Result<(), Refusal> {
+        timeout_at(since + PATIENCE, self.ready()).await.map_err(|_| Refusal::Busy)?;
+        seat.begin();
+        Ok(())
+    }
+
+    /// Returns when the next socket may begin: it is time for another one, and there is a place among those without a
+    /// session, or the oldest silent one has had its time.
+    async fn ready(&self) {
         let next = self.0.lock().handshakes.next();
         if let Some(next) = next {
             sleep_until(next).await;
@@ -177,12 +205,11 @@ impl Admission {
     }
 
     /// Returns when a socket has gone, perhaps one that went before.
-    pub async fn freed(&self) {
-        self.0.freed.notified().await;
+    pub async fn gone(&self) {
+        self.0.gone.notified().await;
     }
 
-    /// A place for a socket from this address. It counts as one without a session; when there are too many of those,
-    /// the oldest has to go.
+    /// A place for a socket from this address, which waits for its turn.
     ///
     /// # Errors
     /// [`Refusal`] when there are too many sockets, in all or from this address, or when this address comes too often.
@@ -204,18 +231,16 @@ impl Admission {
 
     fn sit(&self) -> Result<Seat, Refusal> {
         let floor = Arc::clone(&self.0);
-        let displaced = Arc::default();
-        let ticket = {
+        {
             let mut counts = floor.lock();
             if counts.sockets >= floor.connections {
                 return Err(Refusal::Full);
             }
             counts.sockets += 1;
-            counts.handshakes.take();
-            counts.wait(&floor, None, Arc::clone(&displaced))
-        };
-        let place = Mutex::new(Place { address: None, state: Holding::Silent(ticket) });
-        Ok(Seat(Arc::new(Held { floor, displaced, place })))
+            counts.waiting += 1;
+        }
+        let place = Mutex::new(Place { address: None, state: Holding::Waiting });
+        Ok(Seat(Arc::new(Held { floor, displaced: Arc::default(), place })))
     }
 
     /// Closes silent sockets until so many are left, the oldest first: the server stops.
@@ -232,11 +257,20 @@ impl Admission {
     #[must_use]
     pub fn sockets(&self) -> (usize, usize) {
         let counts = self.0.lock();
-        (counts.sockets, counts.sessionless.len() + counts.opening)
+        (counts.sockets, counts.sessionless.len() + counts.opening + counts.waiting)
     }
 }
 
 impl Seat {
+    /// Its turn has come. It counts as a socket without a session; when there are too many of those, the oldest has to
+    /// go.
+    fn begin(&self) {
+        self.become_of(|held, counts, address| {
+            counts.handshakes.take();
+            Holding::Silent(counts.wait(&held.floor, address, Arc::clone(&held.displaced)))
+        });
+    }
+
     /// Tells the address of a socket that came without one; once told, it stays.
     ///
     /// # Errors
@@ -314,7 +348,7 @@ impl Logins {
     /// # Errors
     /// The code to close the socket with: the client comes back, and waits no longer in vain.
     pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Close> {
-        match timeout(LOGIN_PATIENCE, self.0.acquire()).await {
+        match timeout(PATIENCE, self.0.acquire()).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => {
                 metrics::counter!("grandstand_logins_sent_away_total").increment(1);
@@ -345,6 +379,7 @@ impl Drop for Held {
             counts.leave(address);
         }
         self.floor.freed.notify_one();
+        self.floor.gone.notify_one();
     }
 }
 
@@ -378,6 +413,7 @@ impl Counts {
             handshakes,
             handshakes_by_address: Paces::new(per_address),
             sockets: 0,
+            waiting: 0,
             opening: 0,
             by_address: HashMap::new(),
             sessionless: BTreeMap::new(),
@@ -432,6 +468,7 @@ impl Counts {
     fn end(&mut self, state: Holding, address: Option<Address>) {
         match state {
             Holding::Session => {}
+            Holding::Waiting => self.waiting -= 1,
             Holding::Opening => self.opening -= 1,
             Holding::Silent(ticket) => {
                 self.sessionless.remove(&ticket);

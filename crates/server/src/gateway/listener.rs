@@ -1,4 +1,6 @@
-//! The accept loop, and the life of a socket until it speaks WebSocket.
+//! A port: sockets get their turn one after the other, and become WebSockets.
+
+mod acceptor;
 
 use std::{
     future::poll_fn,
@@ -20,12 +22,13 @@ use ipnet::IpNet;
 use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
+use self::acceptor::Arrival;
 use super::{
     admission::{Admission, Refusal, Seat},
     connection,
@@ -47,11 +50,8 @@ const UNSENT_LOW_WATER: u32 = 16 * 1024;
 /// Connections that the kernel holds until we accept them; it lowers this to its own limit.
 const BACKLOG: u32 = 4096;
 
-/// Accepted in a row before the accepted ones get their turn: a storm must not outrun the handshakes it causes.
-const ACCEPT_BURST: u32 = 32;
-
-/// First and longest pause after a failed accept, usually for want of file descriptors.
-const ACCEPT_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// Handshakes that begin in a row before others may go on: a storm must not outrun the work it causes.
+const TURNS_IN_A_ROW: u32 = 32;
 
 /// An HTTP connection that is not upgraded lives this many request deadlines, so that nobody keeps one for good.
 const HTTP_LIFE: u32 = 6;
@@ -75,7 +75,7 @@ pub struct Port {
     node: Option<Arc<Node>>,
     connections: TaskTracker,
     stopping: CancellationToken,
-    refusals: Semaphore,
+    refusals: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -122,7 +122,7 @@ impl Port {
             node: None,
             connections: TaskTracker::new(),
             stopping: CancellationToken::new(),
-            refusals: Semaphore::new(REFUSALS_AT_ONCE),
+            refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
         }
     }
 
@@ -135,6 +135,18 @@ impl Port {
     fn seat(&self, peer: IpAddr) -> Result<Seat, Refusal> {
         let proxied = proxy::is_trusted(&self.trusted_proxies, peer);
         if proxied { self.admission.enter_through_proxy() } else { self.admission.enter(peer) }
+    }
+
+    /// Says that there is no place, quickly; to too many at one time, nothing. TLS peers are not told: a handshake
+    /// costs more than they are owed.
+    fn refuse(self: &Arc<Self>, stream: impl Into<Transport>, refusal: Refusal) {
+        metrics::counter!("grandstand_sockets_refused_total").increment(1);
+        if self.certificate.is_some() {
+            return;
+        }
+        if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+            self.connections.spawn(tell(stream.into(), refusal, permit));
+        }
     }
 
     #[must_use]
@@ -161,66 +173,41 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts until the port stops; the connections go on.
+/// Takes sockets until the port stops; the connections go on.
 pub async fn accept(listener: TcpListener, port: Arc<Port>) {
-    let (mut pause, longest) = ACCEPT_PAUSES;
-    let mut burst = 0;
-    loop {
-        let accepted = tokio::select! {
+    let (queue, mut arrivals) = mpsc::channel(port.admission.longest_queue());
+    acceptor::start(listener, Arc::clone(&port), queue);
+    let mut turns_in_a_row = 0;
+    while let Some(arrival) = arrivals.recv().await {
+        let turn = tokio::select! {
             biased;
-            () = port.stopping.cancelled() => return,
-            accepted = async { port.admission.ready().await; listener.accept().await } => accepted,
+            // Who still waits is closed.
+            () = port.stopping.cancelled() => continue,
+            turn = port.admission.turn(&arrival.seat, arrival.since) => turn,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                if pause > ACCEPT_PAUSES.0 {
-                    info!("accepting connections again");
-                }
-                pause = ACCEPT_PAUSES.0;
-                let peer = peer.ip().to_canonical();
-                // Here and not in the task, which may run after thousands more were accepted.
-                let seat = port.seat(peer);
-                port.connections.spawn(serve(Arc::clone(&port), stream, peer, seat));
-                burst += 1;
-                if burst % ACCEPT_BURST == 0 {
-                    tokio::task::yield_now().await;
-                }
+        match turn {
+            Ok(()) => {
+                port.connections.spawn(serve(Arc::clone(&port), arrival));
             }
-            // The peer gave up while it waited.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
-                ) => {}
-            Err(error) => {
-                if pause == ACCEPT_PAUSES.0 {
-                    warn!(%error, "cannot accept connections for now");
-                }
-                metrics::counter!("grandstand_accept_failures_total").increment(1);
-                // A socket that goes gives its file back.
-                sleep(ACCEPT_PAUSES.0).await;
-                tokio::select! {
-                    () = port.stopping.cancelled() => return,
-                    () = port.admission.freed() => {}
-                    () = sleep(pause) => {}
-                }
-                pause = (pause * 2).min(longest);
-            }
+            Err(refusal) => port.refuse(arrival.stream, refusal),
+        }
+        turns_in_a_row = (turns_in_a_row + 1) % TURNS_IN_A_ROW;
+        if turns_in_a_row == 0 {
+            tokio::task::yield_now().await;
         }
     }
 }
 
-/// A socket until its end, or until it is upgraded: the WebSocket gets a task of its own, which is smaller.
-async fn serve(port: Arc<Port>, stream: TcpStream, peer: IpAddr, seat: Result<Seat, Refusal>) {
+/// A socket whose turn it is, until its end or until it is upgraded: the WebSocket gets a task of its own, which is
+/// smaller.
+async fn serve(port: Arc<Port>, arrival: Arrival) {
+    let Arrival { stream, peer, seat, .. } = arrival;
+    // From now on and not from its arrival: until now the peer waited for us.
     let deadline = Instant::now() + port.limits.upgrade_timeout;
     if let Err(error) = prepare(&stream) {
         debug!(%error, "a socket ended before it began");
         return;
     }
-    let seat = match seat {
-        Ok(seat) => seat,
-        Err(refusal) => return refuse(&port, stream.into(), refusal).await,
-    };
     let greeted = tokio::select! {
         greeted = greet(&port, stream, peer, &seat, deadline) => greeted,
         () = seat.displaced() => None,
@@ -254,7 +241,7 @@ async fn displaced_while_serving(port: &Port, seat: &Seat) {
 
 /// PROXY header, TLS and request head: what may begin to speak HTTP, and whose it is.
 async fn greet(
-    port: &Port,
+    port: &Arc<Port>,
     mut stream: TcpStream,
     peer: IpAddr,
     seat: &Seat,
@@ -271,7 +258,7 @@ async fn greet(
             Err(_) => return None,
         }
         if let (true, Err(refusal)) = (client != peer, seat.settle(client)) {
-            refuse(port, stream.into(), refusal).await;
+            port.refuse(stream, refusal);
             return None;
         }
     }
@@ -345,15 +332,8 @@ fn too_slow() -> axum::response::Response {
     crate::api::error::ApiError::new(StatusCode::REQUEST_TIMEOUT, "the request took too long").into_response()
 }
 
-/// Says that there is no place, quickly. TLS peers are not told: a handshake costs more than they are owed.
-async fn refuse(port: &Port, transport: Transport, refusal: Refusal) {
-    metrics::counter!("grandstand_sockets_refused_total").increment(1);
-    if port.certificate.is_some() {
-        return;
-    }
-    if let Ok(_permit) = port.refusals.try_acquire() {
-        head::answer_and_close(transport, StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string()).await;
-    }
+async fn tell(transport: Transport, refusal: Refusal, _permit: OwnedSemaphorePermit) {
+    head::answer_and_close(transport, StatusCode::SERVICE_UNAVAILABLE, &refusal.to_string()).await;
 }
 
 fn count_answer(status: StatusCode) {

@@ -20,4 +20,5 @@ mod files;
 mod flood;
 mod memory;
 mod return_of_all;
+mod rush;
 mod sleeper;

@@ -26,6 +26,11 @@ impl Pace {
         (free > Instant::now()).then_some(free)
     }
 
+    /// How many may be taken in this time.
+    pub(super) fn within(&self, time: Duration) -> usize {
+        usize::try_from(time.as_nanos() / self.each.as_nanos().max(1)).unwrap_or(usize::MAX)
+    }
+
     /// Takes one, whether it was time or not.
     pub(super) fn take(&mut self) {
         let now = Instant::now();

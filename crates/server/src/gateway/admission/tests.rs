@@ -11,6 +11,13 @@ fn admission(change: impl FnOnce(&mut Limits)) -> Admission {
     Admission::new(&limits)
 }
 
+/// A seat whose turn has come.
+fn begun(admission: &Admission, address: IpAddr) -> Seat {
+    let seat = admission.enter(address).unwrap();
+    seat.begin();
+    seat
+}
+
 fn is_displaced(seat: &Seat) -> bool {
     seat.displaced().now_or_never().is_some()
 }
@@ -24,11 +31,39 @@ async fn handshakes_beyond_the_rate_wait() {
     let start = Instant::now();
     let mut seats = Vec::new();
     for _ in 0..30 {
-        admission.ready().await;
-        seats.push(admission.enter(HERE).unwrap());
+        let seat = admission.enter(HERE).unwrap();
+        admission.turn(&seat, start).await.unwrap();
+        seats.push(seat);
     }
     let taken = start.elapsed().as_millis();
     assert!((2000..2100).contains(&taken), "ten at once, then ten a second: {taken} ms");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_is_in_nobodys_way_and_not_for_ever() {
+    let admission = admission(|limits| {
+        limits.handshakes_per_second = 10;
+        limits.sessionless_sockets = 20;
+        limits.sessionless_sockets_per_address = 1;
+    });
+    assert_eq!(admission.longest_queue(), 150, "more would wait for longer than their patience");
+    let start = Instant::now();
+    let oldest = begun(&admission, HERE);
+    let waiting: Vec<Seat> = (0..200).map(|_| admission.enter(HERE).unwrap()).collect();
+    assert!(!is_displaced(&oldest));
+    assert_eq!(admission.sockets(), (201, 201));
+    let mut turns = Vec::new();
+    for seat in &waiting {
+        turns.push(admission.turn(seat, start).await);
+    }
+    // Ten at once, and ten a second.
+    assert_eq!(turns.iter().filter(|turn| turn.is_ok()).count(), 9 + 150);
+    assert!(turns.is_sorted_by_key(|turn| turn.is_err()), "those who came last wait in vain");
+    assert_eq!(turns.last(), Some(&Err(Refusal::Busy)));
+    assert_eq!(start.elapsed(), PATIENCE);
+    assert!(is_displaced(&oldest), "the address has newer ones now");
+    drop(waiting);
+    assert_eq!(admission.0.lock().waiting, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -40,9 +75,11 @@ async fn an_address_that_comes_too_often_is_refused_and_takes_nobody_elses_time(
     let start = Instant::now();
     let mut admitted = Vec::new();
     for _ in 0..1000 {
-        admission.ready().await;
         match admission.enter(HERE) {
-            Ok(seat) => admitted.push(seat),
+            Ok(seat) => {
+                admission.turn(&seat, start).await.unwrap();
+                admitted.push(seat);
+            }
             Err(refusal) => assert_eq!(refusal, Refusal::AddressTooFast),
         }
     }
@@ -56,7 +93,7 @@ async fn an_address_that_comes_too_often_is_refused_and_takes_nobody_elses_time(
 #[tokio::test(start_paused = true)]
 async fn who_logs_in_is_not_displaced_and_is_waited_for() {
     let admission = admission(|limits| limits.sessionless_sockets = 2);
-    let [first, second] = [HERE, THERE].map(|address| admission.enter(address).unwrap());
+    let [first, second] = [HERE, THERE].map(|address| begun(&admission, address));
     first.session_opening();
     second.session_opening();
     assert_eq!(admission.sockets(), (2, 2));
@@ -64,13 +101,13 @@ async fn who_logs_in_is_not_displaced_and_is_waited_for() {
     assert!(waiting.await.is_err(), "there is no place, and nobody silent");
     first.session_opened();
     admission.ready().await;
-    let silent = admission.enter(HERE).unwrap();
-    let _next = admission.enter(HERE).unwrap();
+    let silent = begun(&admission, HERE);
+    let _next = begun(&admission, HERE);
     assert!(is_displaced(&silent) && !is_displaced(&second));
 
     // A login that fails makes a silent socket of it.
     second.session_lost();
-    let _next = admission.enter(THERE).unwrap();
+    let _next = begun(&admission, THERE);
     assert_eq!(admission.0.lock().opening, 0);
 }
 
@@ -128,14 +165,14 @@ fn a_refused_socket_leaves_no_trace_of_its_address() {
 #[test]
 fn the_oldest_socket_without_a_session_makes_room() {
     let admission = admission(|limits| limits.sessionless_sockets = 2);
-    let opened = admission.enter(HERE).unwrap();
+    let opened = begun(&admission, HERE);
     opened.session_opened();
     opened.session_opened();
-    let oldest = admission.enter(HERE).unwrap();
-    let newer = admission.enter(THERE).unwrap();
+    let oldest = begun(&admission, HERE);
+    let newer = begun(&admission, THERE);
     assert!(!is_displaced(&oldest));
 
-    let newest = admission.enter(THERE).unwrap();
+    let newest = begun(&admission, THERE);
     assert!(is_displaced(&oldest));
     assert!(!is_displaced(&opened) && !is_displaced(&newer) && !is_displaced(&newest));
     assert_eq!(admission.sockets(), (4, 2), "a displaced socket counts as a socket until it is closed");
@@ -147,15 +184,15 @@ fn the_oldest_socket_without_a_session_makes_room() {
 async fn the_next_socket_waits_until_the_oldest_has_had_its_time() {
     let admission = admission(|limits| limits.sessionless_sockets = 100);
     let start = Instant::now();
-    let first = admission.enter(HERE).unwrap();
+    let first = begun(&admission, HERE);
     admission.ready().await;
-    let _others: Vec<Seat> = (1..100).map(|_| admission.enter(HERE).unwrap()).collect();
+    let _others: Vec<Seat> = (1..100).map(|_| begun(&admission, HERE)).collect();
     assert!(admission.ready().now_or_never().is_none());
     first.session_opened();
     admission.ready().await;
     assert_eq!(start.elapsed(), Duration::ZERO, "a session makes room at once");
 
-    let _next = admission.enter(HERE).unwrap();
+    let _next = begun(&admission, HERE);
     admission.ready().await;
     assert_eq!(start.elapsed(), Duration::from_millis(200), "a silent socket only after a while");
 }
@@ -163,9 +200,9 @@ async fn the_next_socket_waits_until_the_oldest_has_had_its_time() {
 #[test]
 fn an_address_displaces_its_own_oldest_only() {
     let admission = admission(|limits| limits.sessionless_sockets_per_address = 1);
-    let other = admission.enter(THERE).unwrap();
-    let oldest = admission.enter(HERE).unwrap();
-    let newest = admission.enter(HERE).unwrap();
+    let other = begun(&admission, THERE);
+    let oldest = begun(&admission, HERE);
+    let newest = begun(&admission, HERE);
     assert!(is_displaced(&oldest));
     assert!(!is_displaced(&other) && !is_displaced(&newest));
 }
@@ -173,13 +210,13 @@ fn an_address_displaces_its_own_oldest_only() {
 #[test]
 fn a_socket_that_lost_its_session_waits_as_the_newest() {
     let admission = admission(|limits| limits.sessionless_sockets = 2);
-    let lost = admission.enter(HERE).unwrap();
+    let lost = begun(&admission, HERE);
     lost.session_opened();
-    let waiting = admission.enter(HERE).unwrap();
+    let waiting = begun(&admission, HERE);
     lost.session_lost();
     lost.session_lost();
     assert_eq!(admission.sockets(), (2, 2));
-    let _newest = admission.enter(HERE).unwrap();
+    let _newest = begun(&admission, HERE);
     assert!(is_displaced(&waiting) && !is_displaced(&lost));
 }
 

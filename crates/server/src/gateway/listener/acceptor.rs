@@ -1,0 +1,94 @@
+//! The thread that takes sockets from the kernel as fast as they come.
+//!
+//! The kernel holds a few thousand connections until they are accepted; what comes then is dropped without a word, and
+//! tried again by the peer after one second, three, seven. So nothing that a socket has to wait for may hold up the
+//! accepting: neither a rate nor thousands of tasks that are ready. Accepted sockets wait in a queue of the server's
+//! own.
+
+use std::{io, net::IpAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::Handle,
+    sync::mpsc,
+    time::{Instant, sleep},
+};
+use tracing::{info, warn};
+
+use super::{super::admission::Seat, Port};
+
+/// First and longest pause after a failed accept, usually for want of file descriptors.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+
+/// A socket that waits for its turn.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) stream: TcpStream,
+    pub(super) peer: IpAddr,
+    pub(super) seat: Seat,
+    pub(super) since: Instant,
+}
+
+/// Accepts into the queue until the port stops, or nobody takes from the queue any more. The queue ends when the
+/// listener is closed.
+pub(super) fn start(listener: TcpListener, port: Arc<Port>, queue: mpsc::Sender<Arrival>) {
+    let runtime = Handle::current();
+    // A thread has its share of the processors however many tasks are ready to run.
+    tokio::task::spawn_blocking(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                // A runtime that ends drops the other end of the queue first, and its timers last.
+                biased;
+                () = port.stopping.cancelled() => {}
+                () = queue.closed() => {}
+                () = accept(&listener, &port, &queue) => {}
+            }
+        });
+        drop(listener);
+        drop(queue);
+    });
+}
+
+/// Returns when nobody takes from the queue any more.
+async fn accept(listener: &TcpListener, port: &Arc<Port>, queue: &mpsc::Sender<Arrival>) {
+    let (mut pause, longest) = PAUSES;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if pause > PAUSES.0 {
+                    info!("accepting connections again");
+                }
+                pause = PAUSES.0;
+                let peer = peer.ip().to_canonical();
+                match port.seat(peer) {
+                    Ok(seat) => {
+                        let arrival = Arrival { stream, peer, seat, since: Instant::now() };
+                        if queue.send(arrival).await.is_err() {
+                            return;
+                        }
+                    }
+                    Err(refusal) => port.refuse(stream, refusal),
+                }
+            }
+            // The peer gave up while it waited.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+                ) => {}
+            Err(error) => {
+                if pause == PAUSES.0 {
+                    warn!(%error, "cannot accept connections for now");
+                }
+                metrics::counter!("grandstand_accept_failures_total").increment(1);
+                // A socket that goes gives its file back.
+                sleep(PAUSES.0).await;
+                tokio::select! {
+                    () = port.admission.gone() => {}
+                    () = sleep(pause) => {}
+                }
+                pause = (pause * 2).min(longest);
+            }
+        }
+    }
+}
