@@ -208,7 +208,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "every-message",
-        command: "fan --members 18000 --rate 100 --verify --duration 60s --pin",
+        command: "fan --members 18000 --rate 100 --verify --duration 60s",
         runs: 1,
         is_long: true,
         figures: &[
