@@ -106,7 +106,12 @@ pub enum UpdateError {
 impl AttributeUpdate {
     /// Reads the JSON text of a request.
     pub fn parse(text: &str) -> Result<Self, UpdateError> {
-        let steps = object(text)?.into_iter().map(|(key, value)| {
+        Self::of(object(text)?)
+    }
+
+    /// The same of an object that was read already.
+    pub fn of(fields: Map<String, Value>) -> Result<Self, UpdateError> {
+        let steps = fields.into_iter().map(|(key, value)| {
             let step = Step::parse(key, value)?;
             if is_reserved(&step.path[0]) { Err(UpdateError::Reserved(step.key)) } else { Ok(step) }
         });

@@ -5,6 +5,7 @@ pub mod attributes;
 pub mod budget;
 pub mod clock;
 pub mod content;
+pub mod creation;
 pub mod gap;
 pub mod history;
 pub mod levels;

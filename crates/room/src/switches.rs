@@ -61,6 +61,19 @@ pub enum RoomUpdate {
     BackEnd,
 }
 
+/// What whoever has an app's key, which every client carries, may do with rooms over HTTP.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoomsByKey {
+    /// Look at them.
+    Read,
+    /// And make new ones.
+    #[default]
+    Create,
+    /// And change and delete those whose access list lets everybody write, as LeanCloud did.
+    Change,
+}
+
 /// Whether a sender's other sessions in the room get a copy.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -87,6 +100,8 @@ pub struct Switches {
     pub count: Counted,
     /// Who may change attributes.
     pub room_update: RoomUpdate,
+    /// What an app's key allows over HTTP.
+    pub rooms_by_key: RoomsByKey,
     /// Copies to the sender's other sessions.
     pub own_sessions: OwnSessions,
     /// Whether messages may be edited (else 4406).
@@ -112,6 +127,7 @@ impl Default for Switches {
             one_room_per: OneRoomPer::default(),
             count: Counted::default(),
             room_update: RoomUpdate::default(),
+            rooms_by_key: RoomsByKey::default(),
             own_sessions: OwnSessions::default(),
             edit: true,
             recall: true,

@@ -3,16 +3,20 @@
 mod absent;
 pub(crate) mod account;
 mod auth;
+mod batch;
 mod body;
 mod clients;
+mod conversations;
 mod cors;
 mod discovery;
 pub mod error;
 mod first_messages;
 mod history;
+mod listing;
 mod messages;
 mod parameters;
 mod realtime;
+mod rooms;
 mod routes;
 
 use std::sync::Arc;
@@ -67,6 +71,9 @@ fn for_apps() -> Routes {
         .and(first_messages::routes())
         .and(clients::routes())
         .and(absent::routes())
+        .and(rooms::routes())
+        .and(conversations::routes())
+        .post("/1.1/batch", batch::run)
 }
 
 async fn alive() -> &'static str {

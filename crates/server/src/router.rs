@@ -341,6 +341,11 @@ impl AppRouter {
         self.existing_hub(room).map_or_else(Vec::new, |hub| hub.some_clients(limit))
     }
 
+    /// Distinct client ids of those in a room, drawn by chance.
+    pub fn sample_members(&self, room: &RoomId, limit: usize) -> Vec<String> {
+        self.existing_hub(room).map_or_else(Vec::new, |hub| hub.sample_clients(limit))
+    }
+
     /// The places of all rooms where somebody is or was a while ago.
     pub fn hubs(&self) -> Vec<Arc<Hub>> {
         self.lock().rooms.values().cloned().collect()

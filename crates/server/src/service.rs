@@ -5,7 +5,7 @@ mod message;
 mod open;
 mod refusal;
 mod replay;
-mod room;
+pub(crate) mod room;
 mod socket;
 
 pub(crate) mod caller;
@@ -27,10 +27,8 @@ use crate::{
 
 #[cfg(test)]
 pub(crate) use refusal::TRY_AGAIN;
-pub(crate) use refusal::is_passing;
+pub(crate) use refusal::{Refused, is_passing};
 pub use socket::Socket;
-
-use refusal::Refused;
 
 /// Tells the client of a session to ask the router again and to reconnect; false when it would not understand. Once
 /// for each socket: JavaScript throws at the second one.

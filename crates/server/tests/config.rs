@@ -11,7 +11,7 @@ use grandstand_protocol::Level;
 use grandstand_room::{
     budget::RoomLimits,
     levels::{LevelRule, Via},
-    switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate},
+    switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate, RoomsByKey},
 };
 
 const FILES: usize = 20_000;
@@ -79,7 +79,7 @@ fn durations_and_sizes_are_written_as_people_write_them() {
 fn every_switch_of_an_app_arrives() {
     let text = app("name = \"The App\"\ndemo = true\nsend = \"members\"\nhistory = \"members\"\n\
         rejoin = \"resume-only\"\none_room_per = \"session\"\ncount = \"sessions\"\nroom_update = \"back-end\"\n\
-        own_sessions = \"exclude\"\nedit = false\nrecall = false\nclient_limits = false\nhigh_replay = false\n\
+        rooms_by_key = \"read\"\nown_sessions = \"exclude\"\nedit = false\nrecall = false\nclient_limits = false\nhigh_replay = false\n\
         max_deliveries_per_second = 160_000\nallowed_origins = [\"https://Chat.Example.com/\"]\n\
         [apps.room_limits]\nlow = 20");
     let config = from_text(&text).unwrap();
@@ -91,6 +91,7 @@ fn every_switch_of_an_app_arrives() {
     assert_eq!((app.switches.rejoin, app.switches.one_room_per), (Rejoin::ResumeOnly, OneRoomPer::Session));
     assert_eq!((app.switches.count, app.switches.room_update), (Counted::Sessions, RoomUpdate::BackEnd));
     assert_eq!(app.switches.own_sessions, OwnSessions::Exclude);
+    assert_eq!(app.switches.rooms_by_key, RoomsByKey::Read);
     assert!(!app.switches.edit && !app.switches.recall && !app.switches.client_limits);
     assert!(!app.switches.high_replay);
     assert_eq!(app.switches.max_deliveries_per_second, Some(160_000));

@@ -95,6 +95,28 @@ impl RoomQuery {
     }
 }
 
+impl RoomQuery {
+    /// Reads what a back end asks: every room without a `where`, and the oldest first without an order.
+    pub fn listing(
+        filter: Option<&str>,
+        order: Option<&str>,
+        skip: u32,
+        limit: u32,
+    ) -> Result<Self, QueryError> {
+        let filter = filter.map(str::trim).filter(|text| !text.is_empty());
+        let order = order.map(str::trim).filter(|text| !text.is_empty());
+        if skip > SKIP {
+            return Err(QueryError::Skip);
+        }
+        Ok(Self {
+            filter: filter.map_or(Ok(Filter::EVERYTHING), parse_filter)?,
+            sort: parse_sort(order.unwrap_or("createdAt"))?,
+            limit,
+            skip,
+        })
+    }
+}
+
 fn limit(asked: Option<i32>, filter: &Filter) -> u32 {
     let asked = asked.and_then(|limit| u32::try_from(limit).ok());
     match filter.ids() {

@@ -19,6 +19,13 @@ pub(super) struct Authenticated {
     proven: Proven,
 }
 
+impl Authenticated {
+    /// Whether the app's own back end asks.
+    pub(super) fn is_back_end(&self) -> bool {
+        self.proven == Proven::Master
+    }
+}
+
 /// A request of an app's own back end: with the master key, said to be it.
 #[derive(Debug)]
 pub(super) struct ByMaster(pub(super) Arc<App>);

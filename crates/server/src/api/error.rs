@@ -38,6 +38,26 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, error)
     }
 
+    /// Another code than the status, for SDKs that compare it.
+    #[must_use]
+    pub fn with_code(self, code: i32) -> Self {
+        Self { code, ..self }
+    }
+
+    /// The body as a value, for answers that hold several.
+    pub(super) fn to_json(&self) -> Value {
+        let mut body = Map::new();
+        body.insert("code".to_owned(), self.code.into());
+        body.insert("error".to_owned(), self.error.as_str().into());
+        if let Some(code) = self.app_code {
+            body.insert("appCode".to_owned(), code.into());
+        }
+        if let Some(message) = &self.app_message {
+            body.insert("appMsg".to_owned(), message.as_str().into());
+        }
+        Value::Object(body)
+    }
+
     /// Wrong or missing keys, in LeanCloud's words.
     #[must_use]
     pub fn unauthorized() -> Self {
@@ -93,16 +113,7 @@ fn status_of(fault: &Fault) -> StatusCode {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        let mut body = Map::new();
-        body.insert("code".to_owned(), self.code.into());
-        body.insert("error".to_owned(), self.error.into());
-        if let Some(code) = self.app_code {
-            body.insert("appCode".to_owned(), code.into());
-        }
-        if let Some(message) = self.app_message {
-            body.insert("appMsg".to_owned(), message.into());
-        }
-        let mut response = (self.status, Json(Value::Object(body))).into_response();
+        let mut response = (self.status, Json(self.to_json())).into_response();
         if let Some(wait) = self.retry_after {
             let seconds = HeaderValue::from(wait.as_secs().max(1));
             response.headers_mut().insert(header::RETRY_AFTER, seconds);

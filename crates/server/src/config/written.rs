@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use grandstand_protocol::limits as protocol;
 use grandstand_room::{
     levels::Via,
-    switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate},
+    switches::{Audience, Counted, OneRoomPer, OwnSessions, Rejoin, RoomUpdate, RoomsByKey},
 };
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -189,6 +189,7 @@ pub(super) struct App {
     pub(super) one_room_per: OneRoomPer,
     pub(super) count: Counted,
     pub(super) room_update: RoomUpdate,
+    pub(super) rooms_by_key: RoomsByKey,
     pub(super) own_sessions: OwnSessions,
     pub(super) edit: bool,
     pub(super) recall: bool,
@@ -216,6 +217,7 @@ impl Default for App {
             one_room_per: OneRoomPer::default(),
             count: Counted::default(),
             room_update: RoomUpdate::default(),
+            rooms_by_key: RoomsByKey::default(),
             own_sessions: OwnSessions::default(),
             edit: true,
             recall: true,

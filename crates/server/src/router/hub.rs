@@ -17,6 +17,8 @@ use grandstand_room::{
     switches::Counted,
 };
 
+use rand::seq::IteratorRandom;
+
 use super::member::Session;
 use crate::{
     cluster::Except,
@@ -179,6 +181,12 @@ impl Hub {
     /// Whether a session of this client id is here.
     pub(crate) fn holds(&self, client: &ClientId) -> bool {
         self.roster().clients.contains_key(client)
+    }
+
+    /// Distinct client ids, drawn by chance.
+    pub fn sample_clients(&self, limit: usize) -> Vec<String> {
+        let roster = self.roster();
+        roster.clients.keys().sample(&mut rand::rng(), limit).into_iter().map(ToString::to_string).collect()
     }
 
     pub fn count(&self, counted: Counted) -> usize {

@@ -7,7 +7,12 @@ use grandstand_room::{
 };
 use serde_json::{Map, Value};
 
-use super::{history, refusal::Refused, room::find, socket::Socket};
+use super::{
+    history,
+    refusal::Refused,
+    room::{find, record},
+    socket::Socket,
+};
 
 /// Largest answer to one query, in bytes of its rows: an answer waits in memory until the client has read it. Room for
 /// 60 rooms with all the attributes that the default limit allows, and for a thousand ordinary ones.
@@ -59,17 +64,9 @@ pub(super) async fn query(socket: &Socket, at: usize, asked: &ConversationQuery)
     if !asked.temporary_ids.is_empty() {
         return Err(Refused::only_rooms());
     }
-    let query = RoomQuery::parse(asked, &session.identity.client).map_err(|cause| Refused::query(&cause))?;
-    let store = &socket.node().store;
-    let failed = |cause| Refused::store(Code::ConversationQueryFailed, &cause);
-    let rooms = store.find_rooms(&session.app, &query).await.map_err(failed)?;
-    let count = match asked.count {
-        true => {
-            let count = store.count_rooms(&session.app, &query.filter).await.map_err(failed)?;
-            Some(i32::try_from(count).unwrap_or(i32::MAX))
-        }
-        false => None,
-    };
+    let query = RoomQuery::parse(asked, &session.identity.client);
+    let (rooms, count) = record::list(socket.node(), &session.app, query, asked.count).await?;
+    let count = count.map(|count| i32::try_from(count).unwrap_or(i32::MAX));
     let flag = asked.flag.unwrap_or_default();
     let (compact, with_last) = (flag & 1 != 0, flag & 2 != 0);
     let mut rows = Rows::default();

@@ -17,28 +17,28 @@ pub(crate) fn is_passing(fault: &Fault) -> bool {
 }
 
 /// Makes faults; a namespace, so that every refusal reads `Refused::…`.
-pub(super) struct Refused;
+pub(crate) struct Refused;
 
 impl Refused {
-    pub(super) fn no_session() -> Fault {
+    pub(crate) fn no_session() -> Fault {
         Fault::because(
             Code::SessionRequired,
             "no session of this client id is open on this socket; open one first",
         )
     }
 
-    pub(super) fn too_fast(wait: Duration) -> Fault {
+    pub(crate) fn too_fast(wait: Duration) -> Fault {
         let seconds = wait.as_secs() + 1;
         Fault::because(Code::MessageSentQuotaExceeded, format!("too fast; try again in {seconds} s"))
     }
 
-    pub(super) fn unsupported(family: &str, verb: Option<&str>) -> Fault {
+    pub(crate) fn unsupported(family: &str, verb: Option<&str>) -> Fault {
         let command = verb.map_or_else(|| family.to_owned(), |verb| format!("{family}/{verb}"));
         let detail = format!("chat rooms have no command {command}");
         Fault::because(Code::ConversationInternalError, detail)
     }
 
-    pub(super) fn no_room(room: &RoomId) -> Fault {
+    pub(crate) fn no_room(room: &RoomId) -> Fault {
         if room.as_str().starts_with("_tmp:") {
             return Self::only_rooms();
         }
@@ -48,23 +48,28 @@ impl Refused {
         )
     }
 
-    pub(super) fn no_target(room: &RoomId) -> Fault {
+    pub(crate) fn no_target(room: &RoomId) -> Fault {
         let detail = format!("there is no room {} to send to", excerpt(room.as_str()));
         Fault::because(Code::InvalidMessagingTarget, detail)
     }
 
-    pub(super) fn only_rooms() -> Fault {
+    pub(crate) fn only_rooms() -> Fault {
         let detail = "this server has chat rooms only; create the conversation as a chat room (transient)";
         Fault::because(Code::TransientConversationRequired, detail)
     }
 
-    pub(super) fn others() -> Fault {
+    /// Something that would be no room.
+    pub(crate) fn not_a_room(detail: impl Into<String>) -> Fault {
+        Fault::because(Code::TransientConversationRequired, detail)
+    }
+
+    pub(crate) fn others() -> Fault {
         let detail = "in a chat room everybody joins and quits for themselves";
         Fault::because(Code::NormalConversationRequired, detail)
     }
 
     /// The store's failure goes to the log; the client learns only that it may try again.
-    pub(super) fn store(code: Code, cause: &StoreError) -> Fault {
+    pub(crate) fn store(code: Code, cause: &StoreError) -> Fault {
         if matches!(cause, StoreError::TooCostly) {
             let detail =
                 "the query would look at too many rooms; narrow it by objectId, name, createdAt or updatedAt";
@@ -74,21 +79,21 @@ impl Refused {
         Fault::because(code, TRY_AGAIN)
     }
 
-    pub(super) fn append(room: &RoomId, cause: &AppendError) -> Fault {
+    pub(crate) fn append(room: &RoomId, cause: &AppendError) -> Fault {
         match cause {
             AppendError::NoRoom => Self::no_target(room),
             AppendError::Store(cause) => Self::store(Code::InternalError, cause),
         }
     }
 
-    pub(super) fn claim(room: &RoomId, cause: &AppendError) -> Fault {
+    pub(crate) fn claim(room: &RoomId, cause: &AppendError) -> Fault {
         match cause {
             AppendError::NoRoom => Self::no_room(room),
             AppendError::Store(cause) => Self::store(Code::ConversationInternalError, cause),
         }
     }
 
-    pub(super) fn modify(cause: &ModifyError) -> Fault {
+    pub(crate) fn modify(cause: &ModifyError) -> Fault {
         match cause {
             ModifyError::NotFound => {
                 Fault::because(Code::MessageNotFound, "there is no such message in this room")
@@ -100,7 +105,7 @@ impl Refused {
         }
     }
 
-    pub(super) fn change(room: &RoomId, cause: &ChangeError) -> Fault {
+    pub(crate) fn change(room: &RoomId, cause: &ChangeError) -> Fault {
         match cause {
             ChangeError::NoRoom => Self::no_room(room),
             ChangeError::Update(cause) => Self::update(cause),
@@ -108,11 +113,11 @@ impl Refused {
         }
     }
 
-    pub(super) fn update(cause: &UpdateError) -> Fault {
+    pub(crate) fn update(cause: &UpdateError) -> Fault {
         Fault::because(Code::ConversationUpdateFailed, cause.to_string())
     }
 
-    pub(super) fn query(cause: &QueryError) -> Fault {
+    pub(crate) fn query(cause: &QueryError) -> Fault {
         Fault::because(Code::ConversationQueryFailed, cause.to_string())
     }
 }

@@ -1,8 +1,10 @@
 //! Rooms: create, join, quit, change.
 
+pub(crate) mod record;
+
 use std::{borrow::Cow, sync::Arc};
 
-use grandstand_protocol::{Change, Code, Event, Fault, Level, Request, RoomId, StartConversation};
+use grandstand_protocol::{Code, Event, Fault, Request, RoomId, StartConversation};
 use grandstand_room::{
     attributes::{AttributeUpdate, room_data},
     clock::Millis,
@@ -10,14 +12,13 @@ use grandstand_room::{
     session::Identity,
     switches::RoomUpdate,
 };
-use serde_json::Value;
 
 use super::{departure, refusal::Refused, socket::Socket};
 use crate::{
-    cluster::{Except, News, RoomNews},
+    cluster::{Except, News},
     hook::{self, Membership},
     router::{AppRouter, Session, Turn},
-    store::{Claim, Claimed, CreateError},
+    store::{Claim, Claimed},
 };
 
 /// `conv/start`: a new room, with its creator in it.
@@ -27,23 +28,16 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
     }
     let node = socket.node();
     let session = socket.session(at);
-    let now = node.clock.wall();
     let data = room_data(start.attributes.as_deref(), node.config.limits.room_attributes)
         .map_err(|cause| Refused::update(&cause))?;
     let creator = session.identity.client.to_string();
     let (app, address) = (socket.current_app()?, socket.caller(at).address);
     let members = std::slice::from_ref(&creator);
     hook::conversation_start(node, &app, address, &creator, members, &data).await?;
-    let id = node.new_room_id();
-    let room =
-        Room { id: id.clone(), creator, data, created_at: now, updated_at: now, last_message_at: None };
-    node.store.create_room(&session.app, room).await.map_err(|cause| match cause {
-        CreateError::Exists => Code::ConversationInternalError.into(),
-        CreateError::Store(cause) => Refused::store(Code::ConversationInternalError, &cause),
-    })?;
+    let Room { id, created_at, .. } = record::create(node, &session.app, creator, data).await?;
     hook::conversation_started(node, &app, &id);
     enter(socket, at, &id).await?;
-    Ok(Event::Started { room: id, created_at: now.to_iso() })
+    Ok(Event::Started { room: id, created_at: created_at.to_iso() })
 }
 
 /// `conv/add`: join, silently leaving the former room.
@@ -131,11 +125,7 @@ fn only_oneself(session: &Session, members: &[String]) -> Result<(), Fault> {
 
 /// The room, or 4303.
 pub(super) async fn find(socket: &Socket, session: &Session, room: &RoomId) -> Result<Room, Fault> {
-    match socket.node().store.room(&session.app, room).await {
-        Ok(Some(found)) => Ok(found),
-        Ok(None) => Err(Refused::no_room(room)),
-        Err(cause) => Err(Refused::store(Code::ConversationInternalError, &cause)),
-    }
+    record::find(socket.node(), &session.app, room).await
 }
 
 /// `conv/update`: the sender gets the result, the other members the news.
@@ -151,30 +141,11 @@ pub(super) async fn update(
     may_update(socket, session, room).await?;
     let attributes = approved(socket, at, room, attributes).await?;
     let update = AttributeUpdate::parse(&attributes).map_err(|cause| Refused::update(&cause))?;
-    let (now, limit) = (node.clock.wall(), node.config.limits.room_attributes);
-    let (updated, applied) = node
-        .store
-        .update_room(&session.app, room, &update, limit, now)
-        .await
-        .map_err(|cause| Refused::change(room, &cause))?;
-    let updated_at = updated.updated_at.to_iso();
-    let change = Change {
-        set: Value::Object(applied.set).to_string(),
-        resulting: Value::Object(applied.resulting).to_string(),
-    };
-    let answer =
-        Event::Updated { room: room.clone(), updated_at: updated_at.clone(), change: Some(change.clone()) };
-    socket.reply(request, at, answer);
+    let changed = record::change(node, &session.app, room, &update).await?;
+    let (updated_at, change) = (changed.room.updated_at.to_iso(), Some(changed.change.clone()));
+    socket.reply(request, at, Event::Updated { room: room.clone(), updated_at, change });
     let by = session.identity.client.to_string();
-    let news = RoomNews {
-        app: session.app.clone(),
-        room: room.clone(),
-        event: Event::RoomUpdated { room: room.clone(), by, updated_at, change },
-        level: Level::High,
-        number: None,
-        except: Except::Session(session.identity.session),
-    };
-    node.bus.publish(News::Room(news)).await;
+    changed.announce(node, &session.app, by, Except::Session(session.identity.session)).await;
     Ok(())
 }
 

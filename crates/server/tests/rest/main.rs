@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says where it failed")]
 
 mod clients;
+mod conversations;
 mod first_messages;
 #[path = "../gateway/guest.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
@@ -12,4 +13,5 @@ mod messages;
 #[path = "../gateway/raw.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod raw;
+mod rooms;
 mod server;

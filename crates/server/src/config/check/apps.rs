@@ -35,6 +35,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
             one_room_per: written.one_room_per,
             count: written.count,
             room_update: written.room_update,
+            rooms_by_key: written.rooms_by_key,
             own_sessions: written.own_sessions,
             edit: written.edit,
             recall: written.recall,

@@ -91,7 +91,9 @@ impl Still<'_> {
     fn pending(&self, level: Level, position: u64) -> u64 {
         let readers = self.blocks.iter().flat_map(|seats| seats.readers());
         let behind = readers.filter(|(_, cursor)| cursor.next(level) <= position);
-        behind.map(|(session, _)| u64::from(session.exempt().binary_search(&(level, position)).is_err())).sum()
+        behind
+            .map(|(session, _)| u64::from(session.exempt().binary_search(&(level, position)).is_err()))
+            .sum()
     }
 
     /// The same for all positions, by level.

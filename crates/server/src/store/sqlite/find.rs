@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use grandstand_protocol::AppId;
 use grandstand_room::{
-    query::{Filter, RoomQuery},
+    query::{Filter, RoomQuery, SortKey},
     room::Room,
 };
 use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
@@ -42,7 +42,9 @@ pub(super) fn find(connection: &Connection, app: &AppId, query: &RoomQuery) -> R
         return Ok(page(listed, query));
     }
     let order = order_by(query);
-    let Some(mut scan) = Scan::of(connection, app, &query.filter)? else { return Ok(Vec::new()) };
+    let Some(mut scan) = Scan::of(connection, app, &query.filter, query.sort.first())? else {
+        return Ok(Vec::new());
+    };
     let mut found = Vec::new();
     if let Some(order) = &order {
         scan.narrowing.sql.push_str(order);
@@ -78,7 +80,7 @@ pub(super) fn count(connection: &Connection, app: &AppId, filter: &Filter) -> Re
     if let Some(listed) = listed(connection, app, filter).map_err(|error| failed(&error))? {
         return Ok(listed.len() as u64);
     }
-    let Some(scan) = Scan::of(connection, app, filter)? else { return Ok(0) };
+    let Some(scan) = Scan::of(connection, app, filter, None)? else { return Ok(0) };
     if scan.narrowing.exact {
         return scan.count(connection).map_err(|error| failed(&error));
     }
@@ -125,15 +127,22 @@ struct Scan<'a> {
 
 impl<'a> Scan<'a> {
     /// `None`: nothing was ever stored for the app.
-    fn of(connection: &Connection, app: &AppId, filter: &'a Filter) -> Result<Option<Self>, StoreError> {
+    fn of(
+        connection: &Connection,
+        app: &AppId,
+        filter: &'a Filter,
+        first: Option<&SortKey>,
+    ) -> Result<Option<Self>, StoreError> {
         let row: Option<i64> = connection
             .prepare_cached("SELECT row FROM apps WHERE id = ?1")
             .and_then(|mut statement| statement.query_row([app.as_str()], |row| row.get(0)).optional())
             .map_err(|error| failed(&error))?;
         Ok(row.map(|app| {
             let mut narrowing = narrowing::narrow(filter);
-            // Without an index of `rooms`, the one of `heads` gives the order that SDKs ask for by default.
-            let of_app = if narrowing.indexed { "r.app = ?1" } else { "r.app = ?1 AND h.app = ?1" };
+            // Where no index of `rooms` finds or sorts them, the one of `heads` gives the order that SDKs ask for by
+            // default.
+            let by_rooms = narrowing.indexed || first.is_some_and(|key| narrowing::has_index(&key.field));
+            let of_app = if by_rooms { "r.app = ?1" } else { "r.app = ?1 AND h.app = ?1" };
             narrowing.sql = format!("{of_app} AND {}", narrowing.sql);
             narrowing.values.insert(0, Value::Integer(app));
             Self { filter, narrowing }

@@ -56,7 +56,7 @@ fn join(parts: &[Filter], and: bool) -> Narrowing {
 }
 
 /// Whether an index of `rooms` begins with the field's column, after the app.
-fn has_index(field: &Field) -> bool {
+pub(super) fn has_index(field: &Field) -> bool {
     matches!(field, Field::Id | Field::CreatedAt | Field::UpdatedAt)
 }
 

@@ -1,0 +1,87 @@
+//! `POST /1.1/batch`: several requests about rooms in one, as the JavaScript SDK of LeanCloud's storage sends them when
+//! it saves a list or asks a long question.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use http::StatusCode;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+
+use super::{
+    auth::Authenticated,
+    body::JsonBody,
+    conversations::{self, CLASS},
+    error::ApiError,
+};
+use crate::node::Node;
+
+/// Requests in one, as many as the SDK saves at once.
+const REQUESTS: usize = 20;
+
+/// Bytes of the body.
+const BYTES: usize = 256 * 1024;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Batch {
+    requests: Vec<Part>,
+}
+
+/// One request.
+#[derive(Debug, Deserialize)]
+struct Part {
+    method: String,
+    path: String,
+    #[serde(default)]
+    body: Map<String, Value>,
+    #[serde(default)]
+    params: Map<String, Value>,
+}
+
+/// The answers in the order of the requests, each a success or an error; one that fails does not hold up the others.
+pub(super) async fn run(
+    State(node): State<Arc<Node>>,
+    by: Authenticated,
+    JsonBody(Batch { requests }): JsonBody<Batch, BYTES>,
+) -> Result<Json<Value>, ApiError> {
+    if requests.len() > REQUESTS {
+        return Err(ApiError::bad_request(format!("a batch has at most {REQUESTS} requests")));
+    }
+    let mut answers = Vec::with_capacity(requests.len());
+    for part in requests {
+        answers.push(match answer(&node, &by, part).await {
+            Ok(success) => json!({ "success": success }),
+            Err(error) => json!({ "error": error.to_json() }),
+        });
+    }
+    Ok(Json(Value::Array(answers)))
+}
+
+async fn answer(node: &Node, by: &Authenticated, part: Part) -> Result<Value, ApiError> {
+    let Part { method, path, body, params } = part;
+    let elsewhere = || {
+        let error = format!("a batch here is about {CLASS} only: send other requests one by one");
+        ApiError::new(StatusCode::NOT_FOUND, error)
+    };
+    let rest = path.strip_prefix(CLASS).ok_or_else(elsewhere)?;
+    let room = match rest.strip_prefix('/') {
+        Some(room) if !room.is_empty() && !room.contains('/') => Some(room.to_owned()),
+        None if rest.is_empty() => None,
+        _ => return Err(elsewhere()),
+    };
+    match (method.to_ascii_uppercase().as_str(), room) {
+        ("POST", None) => conversations::create(node, by, &read(params)?, body).await,
+        ("GET", None) => conversations::list(node, by, read(params)?).await,
+        ("GET", Some(room)) => conversations::show(node, by, room, &read(params)?).await,
+        ("PUT", Some(room)) => conversations::change(node, by, room, &read(params)?, body).await,
+        ("DELETE", Some(room)) => conversations::delete(node, by, &room).await,
+        _ => Err(ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not possible here")),
+    }
+}
+
+/// Parameters that would stand in a URL.
+fn read<T: DeserializeOwned>(params: Map<String, Value>) -> Result<T, ApiError> {
+    serde_json::from_value(Value::Object(params))
+        .map_err(|error| ApiError::bad_request(format!("params is not what this request takes: {error}")))
+}

@@ -1,0 +1,225 @@
+//! Rooms as LeanCloud's storage shows them (protocol 6.5): the class `_Conversation`, with the app's key or its master
+//! key.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use grandstand_protocol::{AppId, RoomId};
+use grandstand_room::{creation::lets_everybody_write, room::Room, switches::RoomsByKey};
+use http::{StatusCode, header};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    auth::Authenticated,
+    body::JsonBody,
+    error::ApiError,
+    listing::{Keys, Listing},
+    parameters::{Path, Query},
+    rooms,
+    routes::Routes,
+};
+use crate::{node::Node, service::room::record};
+
+/// Where the class is.
+pub(super) const CLASS: &str = "/1.1/classes/_Conversation";
+
+/// Rows of a page, when the request does not say, as in LeanCloud's storage.
+const PAGE: u32 = 100;
+
+/// Ids in one request for deletion.
+const IDS: usize = 100;
+
+/// What LeanCloud's storage says of an object that is not there.
+const NO_SUCH_OBJECT: i32 = 101;
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post("/1.1/classes/_Conversation", create_one)
+        .get("/1.1/classes/_Conversation", list_some)
+        .get("/1.1/classes/_Conversation/{room}", show_one)
+        .put("/1.1/classes/_Conversation/{room}", change_one)
+        .delete("/1.1/classes/_Conversation/{room}", delete_some)
+}
+
+/// How a save is to be answered, and on what condition it is to be done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Saving {
+    #[serde(rename = "fetchWhenSave")]
+    whole: Option<String>,
+    #[serde(rename = "where")]
+    condition: Option<String>,
+}
+
+/// Which keys a reader wants.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Reading {
+    keys: String,
+}
+
+async fn create_one(
+    State(node): State<Arc<Node>>,
+    by: Authenticated,
+    Query(saving): Query<Saving>,
+    JsonBody(fields): JsonBody<Map<String, Value>>,
+) -> Result<Response, ApiError> {
+    let created = create(&node, &by, &saving, fields).await?;
+    let place = format!("{CLASS}/{}", created["objectId"].as_str().unwrap_or_default());
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(created)).into_response())
+}
+
+async fn list_some(
+    State(node): State<Arc<Node>>,
+    by: Authenticated,
+    Query(listing): Query<Listing>,
+) -> Result<Json<Value>, ApiError> {
+    list(&node, &by, listing).await.map(Json)
+}
+
+async fn show_one(
+    State(node): State<Arc<Node>>,
+    by: Authenticated,
+    Path(room): Path<String>,
+    Query(reading): Query<Reading>,
+) -> Result<Json<Value>, ApiError> {
+    show(&node, &by, room, &reading).await.map(Json)
+}
+
+async fn change_one(
+    State(node): State<Arc<Node>>,
+    by: Authenticated,
+    Path(room): Path<String>,
+    Query(saving): Query<Saving>,
+    JsonBody(fields): JsonBody<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    change(&node, &by, room, &saving, fields).await.map(Json)
+}
+
+async fn delete_some(
+    State(node): State<Arc<Node>>,
+    by: Authenticated,
+    Path(rooms): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    delete(&node, &by, &rooms).await.map(Json)
+}
+
+pub(super) async fn create(
+    node: &Node,
+    by: &Authenticated,
+    saving: &Saving,
+    fields: Map<String, Value>,
+) -> Result<Value, ApiError> {
+    allowed(by, RoomsByKey::Create)?;
+    if !matches!(fields.get("tr"), Some(Value::Bool(true))) {
+        return Err(
+            crate::service::Refused::not_a_room("only chat rooms can be made here: set tr to true").into()
+        );
+    }
+    // Whoever has the app's key may be anybody: a room's creator is one of its moderators.
+    if fields.contains_key("c") && !by.is_back_end() {
+        let error = "only the app's back end, with its master key, may say whose the room is: leave c out";
+        return Err(ApiError::new(StatusCode::FORBIDDEN, error));
+    }
+    let room = rooms::create(node, &by.app.id, fields).await?;
+    Ok(if saving.wants_whole() {
+        Keys::default().of(&room)
+    } else {
+        json!({ "objectId": room.id.as_str(), "createdAt": room.created_at.to_iso() })
+    })
+}
+
+pub(super) async fn list(node: &Node, by: &Authenticated, listing: Listing) -> Result<Value, ApiError> {
+    listing.of_rooms(node, &by.app.id, PAGE).await
+}
+
+pub(super) async fn show(
+    node: &Node,
+    by: &Authenticated,
+    room: String,
+    reading: &Reading,
+) -> Result<Value, ApiError> {
+    let keys = Keys::parse(&reading.keys)?;
+    Ok(keys.of(&find(node, &by.app.id, &RoomId::new(room)).await?))
+}
+
+pub(super) async fn change(
+    node: &Node,
+    by: &Authenticated,
+    room: String,
+    saving: &Saving,
+    fields: Map<String, Value>,
+) -> Result<Value, ApiError> {
+    if saving.condition.as_deref().is_some_and(|condition| !condition.is_empty()) {
+        return Err(ApiError::bad_request("a change on condition (where) is not possible for rooms"));
+    }
+    let room = RoomId::new(room);
+    may_write(node, by, &room).await?;
+    let room = rooms::change(node, &by.app.id, &room, fields).await?;
+    Ok(if saving.wants_whole() {
+        Keys::default().of(&room)
+    } else {
+        json!({ "updatedAt": room.updated_at.to_iso(), "objectId": room.id.as_str() })
+    })
+}
+
+/// One room, or several whose ids stand in a row with commas, as the JavaScript SDK asks. One that is gone already is
+/// no failure.
+pub(super) async fn delete(node: &Node, by: &Authenticated, rooms: &str) -> Result<Value, ApiError> {
+    let rooms: Vec<RoomId> = rooms.split(',').filter(|room| !room.is_empty()).map(RoomId::from).collect();
+    if rooms.len() > IDS {
+        return Err(ApiError::bad_request(format!("at most {IDS} rooms can be deleted at once")));
+    }
+    for room in &rooms {
+        may_write(node, by, room).await?;
+    }
+    for room in &rooms {
+        match record::delete(node, &by.app.id, room).await {
+            Err(fault) if fault.is(grandstand_protocol::Code::ConversationNotFound) => {}
+            deleted => deleted?,
+        }
+    }
+    Ok(json!({}))
+}
+
+/// The room, with the storage's own word where there is none.
+async fn find(node: &Node, app: &AppId, room: &RoomId) -> Result<Room, ApiError> {
+    record::find(node, app, room).await.map_err(|fault| {
+        let is_absent = fault.is(grandstand_protocol::Code::ConversationNotFound);
+        let error = ApiError::from(fault);
+        if is_absent { error.with_code(NO_SUCH_OBJECT) } else { error }
+    })
+}
+
+async fn may_write(node: &Node, by: &Authenticated, room: &RoomId) -> Result<(), ApiError> {
+    allowed(by, RoomsByKey::Change)?;
+    if by.is_back_end() {
+        return Ok(());
+    }
+    let room = find(node, &by.app.id, room).await?;
+    if lets_everybody_write(&room.data) {
+        return Ok(());
+    }
+    let error = "the room's access list does not let everybody write: use the master key";
+    Err(ApiError::new(StatusCode::FORBIDDEN, error))
+}
+
+/// The app's back end may do everything, whoever has the app's key what the app's switch says.
+fn allowed(by: &Authenticated, needed: RoomsByKey) -> Result<(), ApiError> {
+    if by.is_back_end() || by.app.switches.rooms_by_key >= needed {
+        return Ok(());
+    }
+    let error = "this app's key does not allow that (its switch is rooms_by_key): use the master key";
+    Err(ApiError::new(StatusCode::FORBIDDEN, error))
+}
+
+impl Saving {
+    fn wants_whole(&self) -> bool {
+        self.whole.as_deref() == Some("true")
+    }
+}

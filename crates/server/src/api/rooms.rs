@@ -1,0 +1,160 @@
+//! Rooms for an app's back end (protocol 6.2), with its master key.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use grandstand_protocol::{AppId, RoomId};
+use grandstand_room::{
+    attributes::AttributeUpdate,
+    creation::{Creation, CreationError},
+    room::Room,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    auth::ByMaster,
+    body::JsonBody,
+    error::ApiError,
+    listing::{Keys, Listing},
+    parameters::{Path, Query},
+    routes::Routes,
+};
+use crate::{
+    cluster::Except,
+    node::Node,
+    service::{Refused, room::record},
+};
+
+/// Rows of a page, when the request does not say.
+const PAGE: u32 = 100;
+
+/// Members in an answer, when the request does not say, and at most.
+const MEMBERS: (usize, usize) = (100, 1000);
+
+pub(super) fn routes() -> Routes {
+    Routes::new()
+        .post("/1.2/rtm/chatrooms", create_one)
+        .get("/1.2/rtm/chatrooms", list)
+        .get("/1.2/rtm/chatrooms/{room}", show)
+        .put("/1.2/rtm/chatrooms/{room}", change_one)
+        .delete("/1.2/rtm/chatrooms/{room}", delete_one)
+        .get("/1.2/rtm/chatrooms/{room}/members", members)
+        .get("/1.2/rtm/chatrooms/{room}/members/online-count", online_count)
+        .get("/1.2/rtm/all-conversations", list)
+        // All conversations of this server are rooms: by their ids they are found here, too.
+        .get("/1.2/rtm/conversations/{room}", show)
+        .put("/1.2/rtm/conversations/{room}", change_one)
+        .delete("/1.2/rtm/conversations/{room}", delete_one)
+        .post("/1.2/rtm/conversations", only_rooms)
+        .get("/1.2/rtm/conversations", only_rooms)
+        .get("/1.2/rtm/conversations/{room}/members", no_member_list)
+        .post("/1.2/rtm/conversations/{room}/members", no_member_list)
+        .delete("/1.2/rtm/conversations/{room}/members", no_member_list)
+}
+
+async fn create_one(
+    State(node): State<Arc<Node>>,
+    ByMaster(app): ByMaster,
+    JsonBody(fields): JsonBody<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    let room = create(&node, &app.id, fields).await?;
+    Ok(Json(json!({ "objectId": room.id.as_str(), "createdAt": room.created_at.to_iso() })))
+}
+
+async fn list(
+    State(node): State<Arc<Node>>,
+    ByMaster(app): ByMaster,
+    Query(listing): Query<Listing>,
+) -> Result<Json<Value>, ApiError> {
+    listing.of_rooms(&node, &app.id, PAGE).await.map(Json)
+}
+
+async fn show(
+    State(node): State<Arc<Node>>,
+    ByMaster(app): ByMaster,
+    Path(room): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let room = record::find(&node, &app.id, &RoomId::new(room)).await?;
+    Ok(Json(Keys::default().of(&room)))
+}
+
+async fn change_one(
+    State(node): State<Arc<Node>>,
+    ByMaster(app): ByMaster,
+    Path(room): Path<String>,
+    JsonBody(fields): JsonBody<Map<String, Value>>,
+) -> Result<Json<Value>, ApiError> {
+    let room = change(&node, &app.id, &RoomId::new(room), fields).await?;
+    Ok(Json(json!({ "updatedAt": room.updated_at.to_iso(), "objectId": room.id.as_str() })))
+}
+
+async fn delete_one(
+    State(node): State<Arc<Node>>,
+    ByMaster(app): ByMaster,
+    Path(room): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    record::delete(&node, &app.id, &RoomId::new(room)).await?;
+    Ok(Json(json!({})))
+}
+
+/// How many members to name.
+#[derive(Debug, Deserialize)]
+struct Sample {
+    limit: Option<usize>,
+}
+
+/// Some of those online, drawn by chance.
+async fn members(
+    State(node): State<Arc<Node>>,
+    ByMaster(app): ByMaster,
+    Path(room): Path<String>,
+    Query(Sample { limit }): Query<Sample>,
+) -> Result<Json<Value>, ApiError> {
+    let room = record::find(&node, &app.id, &RoomId::new(room)).await?.id;
+    let (usual, most) = MEMBERS;
+    let limit = limit.unwrap_or(usual).min(most);
+    Ok(Json(json!({ "result": node.router.app(&app.id).sample_members(&room, limit) })))
+}
+
+async fn online_count(
+    State(node): State<Arc<Node>>,
+    ByMaster(app): ByMaster,
+    Path(room): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let room = record::find(&node, &app.id, &RoomId::new(room)).await?.id;
+    Ok(Json(json!({ "result": node.online_count(&app.id, &room) })))
+}
+
+async fn only_rooms(_: ByMaster) -> ApiError {
+    Refused::only_rooms().into()
+}
+
+async fn no_member_list(_: ByMaster) -> ApiError {
+    Refused::others().into()
+}
+
+/// A new room by the fields of a request.
+pub(super) async fn create(node: &Node, app: &AppId, fields: Map<String, Value>) -> Result<Room, ApiError> {
+    let creation = Creation::read(fields, node.config.limits.room_attributes);
+    let Creation { data, creator } = creation.map_err(|cause| match cause {
+        CreationError::NotARoom(_) => Refused::not_a_room(cause.to_string()),
+        CreationError::Field(cause) => Refused::update(&cause),
+    })?;
+    let creator = creator.map_or_else(String::new, |creator| creator.to_string());
+    Ok(record::create(node, app, creator, data).await?)
+}
+
+/// A change by the fields of a request, of which the members hear.
+pub(super) async fn change(
+    node: &Node,
+    app: &AppId,
+    room: &RoomId,
+    fields: Map<String, Value>,
+) -> Result<Room, ApiError> {
+    let update = AttributeUpdate::of(fields).map_err(|cause| Refused::update(&cause))?;
+    let changed = record::change(node, app, room, &update).await?;
+    let room = changed.room.clone();
+    changed.announce(node, app, String::new(), Except::Nobody).await;
+    Ok(room)
+}
