@@ -1,6 +1,8 @@
 //! What returning members missed, read once for many: when a room's members come back together, the first asks the
 //! store, and the others share what it found, frames included.
 
+mod source;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -14,10 +16,11 @@ use grandstand_protocol::{AppId, ClientId, Event, Level, RoomId};
 use grandstand_room::{clock::Millis, session::SessionId};
 use tokio::{sync::Mutex as Gate, time::Instant};
 
+use self::source::Source;
 use crate::{
     cluster::{Except, RoomNews},
     fanout::Broadcast,
-    store::{Store, StoreError, StoredMessage},
+    store::{StoreError, StoredMessage},
 };
 
 /// How long what was read may be used: retention and other nodes change messages, too.
@@ -121,7 +124,7 @@ impl Gaps {
     /// HIGH messages that a member missed. Whoever calls is in the room already: patches made from now on reach it.
     pub(super) async fn high(
         &self,
-        store: &dyn Store,
+        store: &(impl Source + ?Sized),
         (app, room): (&AppId, &RoomId),
         gap: Gap<'_>,
         now: Millis,
@@ -161,7 +164,7 @@ impl Gaps {
     /// Edits and recalls of the room since `known`, oldest first, of the last half hour at most.
     pub(super) async fn patches(
         &self,
-        store: &dyn Store,
+        store: &(impl Source + ?Sized),
         (app, room): (&AppId, &RoomId),
         known: Millis,
         now: Millis,
@@ -177,7 +180,7 @@ impl Gaps {
             return Ok(patches);
         }
         let changes = place.lock().changes;
-        let read = store.patches(app, room, back, PATCHES).await?;
+        let read = store.patches((app, room), back, PATCHES).await?;
         let patches: Vec<_> = read
             .into_iter()
             .map(|message| {
@@ -347,14 +350,14 @@ impl<T: Clone> Span<T> {
 }
 
 async fn read(
-    store: &dyn Store,
+    store: &(impl Source + ?Sized),
     (app, room): (&AppId, &RoomId),
     &Next { after, last, .. }: &Next,
     limit: usize,
     now: Millis,
 ) -> Result<Span<Arc<Broadcast>>, StoreError> {
     metrics::counter!("grandstand_gap_reads_total").increment(1);
-    let read = store.gap(app, room, after, last, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+    let read = store.gap((app, room), after, last, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
     let cut = read.len() >= limit;
     let messages = read.into_iter().filter_map(|message| high(app, room, message, now)).collect();
     Ok(Span { after, last, cut, messages })
@@ -377,5 +380,7 @@ fn broadcast(app: &AppId, room: &RoomId, event: Event, number: Option<u64>, now:
     Arc::new(Broadcast::new(news, now))
 }
 
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,86 @@
+//! A model of a room in the store: HIGH messages, and what it takes to read them.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use grandstand_protocol::{AppId, Body, Level, Mentions, MessageId, RoomId};
+use grandstand_room::{clock::Millis, session::SessionId};
+use tokio::time::sleep;
+
+use crate::{
+    service::gaps::source::Source,
+    store::{StoreError, StoredMessage},
+};
+
+/// Of a read, and of each message in it.
+const READ: Duration = Duration::from_millis(3);
+const MESSAGE: Duration = Duration::from_micros(20);
+
+/// All of them are HIGH, and of somebody who is not in the storm.
+pub(super) struct Messages {
+    last: AtomicU64,
+    reads: AtomicU64,
+}
+
+impl Messages {
+    pub(super) fn with(last: u64) -> Self {
+        Self { last: AtomicU64::new(last), reads: AtomicU64::new(0) }
+    }
+
+    pub(super) fn push(&self) {
+        self.last.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The newest one's number.
+    pub(super) fn last(&self) -> u64 {
+        self.last.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
+    }
+}
+
+impl Source for Messages {
+    async fn gap(
+        &self,
+        _: (&AppId, &RoomId),
+        after: u64,
+        last: u64,
+        limit: u32,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        let first = (after + 1).max((last + 1).saturating_sub(limit.into()));
+        let messages: Vec<_> = (first..=last).map(message).collect();
+        sleep(READ + MESSAGE * u32::try_from(messages.len()).unwrap()).await;
+        Ok(messages)
+    }
+
+    async fn patches(
+        &self,
+        _: (&AppId, &RoomId),
+        _: Millis,
+        _: u32,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        Ok(Vec::new())
+    }
+}
+
+fn message(number: u64) -> StoredMessage {
+    StoredMessage {
+        number: number.try_into().unwrap(),
+        id: MessageId::new(number.to_string()),
+        timestamp: Millis(0),
+        from: "host".to_owned(),
+        address: None,
+        session: Some(SessionId(u128::MAX)),
+        level: Level::High,
+        body: Body::Text(format!("gift {number}")),
+        mentions: Mentions::default(),
+        lctype: None,
+        patched_at: None,
+        recalled: false,
+    }
+}
