@@ -1,6 +1,7 @@
 //! What returning members missed, read once for many: when a room's members come back together, the first asks the
 //! store, and the others share what it found, frames included.
 
+mod page;
 mod source;
 
 use std::{
@@ -16,7 +17,7 @@ use grandstand_protocol::{AppId, ClientId, Event, Level, RoomId};
 use grandstand_room::{clock::Millis, session::SessionId};
 use tokio::{sync::Mutex as Gate, time::Instant};
 
-use self::source::Source;
+use self::{page::Page, source::Source};
 use crate::{
     cluster::{Except, RoomNews},
     fanout::Broadcast,
@@ -29,7 +30,8 @@ const LIFE: Duration = Duration::from_secs(5);
 /// Messages kept of all rooms together; what is read beyond that serves those who wait for it, and is not kept.
 const KEPT: usize = 100_000;
 
-/// Of a room, this many times the messages that one member may get are kept, because they leave out its own.
+/// Of a room, this many times the messages that one member may get are read, because they leave out its own; up to twice
+/// as many are kept.
 const SPARE: usize = 2;
 
 /// Patches replayed at most, and how far back, in milliseconds (protocol.md section 10, row 23).
@@ -60,10 +62,10 @@ pub(super) struct Own {
     pub(super) client: Option<ClientId>,
 }
 
-/// A gap as read: a place in what the members of a room share.
+/// A gap as read: a stretch of what the members of a room share.
 #[derive(Debug)]
 pub(crate) struct Missed<T = Arc<Broadcast>> {
-    messages: Arc<[High<T>]>,
+    page: Arc<Page<High<T>>>,
     next: usize,
     end: usize,
     own: Own,
@@ -109,7 +111,7 @@ struct Span<T> {
     /// Whether older ones of the range were left out.
     cut: bool,
     /// Ascending.
-    messages: Arc<[High<T>]>,
+    page: Arc<Page<High<T>>>,
 }
 
 #[derive(Debug, Clone)]
@@ -130,8 +132,8 @@ impl Gaps {
         now: Millis,
     ) -> Result<Missed, StoreError> {
         if gap.after >= gap.last {
-            let (messages, own) = (Arc::default(), gap.own.clone());
-            return Ok(Missed { messages, next: 0, end: 0, own, cut: false });
+            let (page, own) = (Arc::default(), gap.own.clone());
+            return Ok(Missed { page, next: 0, end: 0, own, cut: false });
         }
         let place = self.place(app, room);
         if let Some(missed) = place.lock().known_or_wanted(gap) {
@@ -146,7 +148,7 @@ impl Gaps {
             let read = read(store, (app, room), &next, gap.limit * SPARE, now).await?;
             let mut state = place.lock();
             let known = state.high.take();
-            let before = known.as_ref().map_or(0, |known| known.messages.len());
+            let before = known.as_ref().map_or(0, |known| known.page.len());
             let span = match known {
                 Some(known) if next.goes_on => known.extended(read, gap.limit * SPARE),
                 // What it should go on from was changed meanwhile.
@@ -154,7 +156,7 @@ impl Gaps {
                 _ => read,
             };
             let missed = span.missed(gap);
-            if state.changes == next.changes && self.may_keep(before, span.messages.len()) {
+            if state.changes == next.changes && self.may_keep(before, span.page.len()) {
                 state.high = Some(span);
             }
             return Ok(missed);
@@ -212,8 +214,7 @@ impl Gaps {
     pub(crate) fn forget_old(&self) {
         let mut rooms = self.rooms();
         rooms.retain(|_, place| place.made_at.elapsed() < LIFE);
-        let kept =
-            rooms.values().map(|place| place.lock().high.as_ref().map_or(0, |span| span.messages.len()));
+        let kept = rooms.values().map(|place| place.lock().high.as_ref().map_or(0, |span| span.page.len()));
         self.kept.store(kept.sum(), Ordering::Relaxed);
     }
 
@@ -289,64 +290,67 @@ impl Own {
     }
 }
 
-impl<T> Missed<T> {
+impl<T: Clone> Missed<T> {
     /// The next message, and its number.
-    pub(crate) fn next(&mut self) -> Option<(u64, &T)> {
-        let due = self.messages[self.next..self.end].iter().position(|high| !self.own.has(high));
+    pub(crate) fn next(&mut self) -> Option<(u64, T)> {
+        let messages = self.page.read();
+        let due = messages[self.next..self.end].iter().position(|high| !self.own.has(high));
         let at = self.next + due?;
         self.next = at + 1;
-        let high = &self.messages[at];
-        Some((high.number, &high.message))
+        let high = &messages[at];
+        Some((high.number, high.message.clone()))
     }
 }
 
 impl<T: Clone> Span<T> {
     /// Whether everything that belongs to the gap is here.
     fn answers(&self, gap: Gap<'_>) -> bool {
-        let complete = self.after <= gap.after && !self.cut;
-        gap.last <= self.last && (complete || self.due(gap).count() > gap.limit || self.reaches(gap.after))
+        let messages = self.page.read();
+        let is_whole = (self.after <= gap.after && !self.cut) || self.reaches(&messages, gap.after);
+        gap.last <= self.last && (is_whole || due(&messages, gap).count() > gap.limit)
     }
 
     /// Of a span that was cut: whether it holds everything after this number.
-    fn reaches(&self, after: u64) -> bool {
-        self.cut && self.messages.first().is_some_and(|oldest| oldest.number <= after)
-    }
-
-    /// Their places, the newest first.
-    fn due(&self, gap: Gap<'_>) -> impl Iterator<Item = usize> {
-        let places = (0..self.end(gap)).rev();
-        let of_gap = places.take_while(move |at| self.messages[*at].number > gap.after);
-        of_gap.filter(move |at| !gap.own.has(&self.messages[*at]))
-    }
-
-    /// Behind the last message of the gap.
-    fn end(&self, gap: Gap<'_>) -> usize {
-        self.messages.partition_point(|high| high.number <= gap.last)
+    fn reaches(&self, messages: &[High<T>], after: u64) -> bool {
+        self.cut && messages.first().is_some_and(|oldest| oldest.number <= after)
     }
 
     fn missed(&self, gap: Gap<'_>) -> Missed<T> {
-        let end = self.end(gap);
-        let mut due = self.due(gap);
+        let messages = self.page.read();
+        let end = end(&messages, gap);
+        let mut due = due(&messages, gap);
         let next = due.by_ref().take(gap.limit).last().unwrap_or(end);
-        let cut = due.next().is_some() || (self.cut && !self.reaches(gap.after));
-        Missed { messages: Arc::clone(&self.messages), next, end, own: gap.own.clone(), cut }
+        let cut = due.next().is_some() || (self.cut && !self.reaches(&messages, gap.after));
+        Missed { page: Arc::clone(&self.page), next, end, own: gap.own.clone(), cut }
     }
 
-    /// With what came after it; the newest `most` are kept.
+    /// With what came after it, on the same page: who has a stretch of that shares what comes next, too. Where it would
+    /// hold more than twice `most`, the newest `most` begin a new one.
     fn extended(mut self, newer: Self, most: usize) -> Self {
         if newer.cut {
             // What lies between is not known.
             return Self { after: self.after, ..newer };
         }
         self.last = newer.last;
-        if newer.messages.is_empty() {
-            return self;
+        if self.page.len() + newer.page.len() > most * 2 {
+            self.page = Arc::new(self.page.newest(most.saturating_sub(newer.page.len())));
+            self.cut = true;
         }
-        let surplus = (self.messages.len() + newer.messages.len()).saturating_sub(most);
-        self.cut |= surplus > 0;
-        self.messages = self.messages.iter().chain(&*newer.messages).skip(surplus).cloned().collect();
+        self.page.append(newer.page.take());
         self
     }
+}
+
+/// Places of what is due to a member, the newest first.
+fn due<T>(messages: &[High<T>], gap: Gap<'_>) -> impl Iterator<Item = usize> {
+    let places = (0..end(messages, gap)).rev();
+    let of_gap = places.take_while(move |at| messages[*at].number > gap.after);
+    of_gap.filter(move |at| !gap.own.has(&messages[*at]))
+}
+
+/// Behind the last message of the gap.
+fn end<T>(messages: &[High<T>], gap: Gap<'_>) -> usize {
+    messages.partition_point(|high| high.number <= gap.last)
 }
 
 async fn read(
@@ -360,7 +364,7 @@ async fn read(
     let read = store.gap((app, room), after, last, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
     let cut = read.len() >= limit;
     let messages = read.into_iter().filter_map(|message| high(app, room, message, now)).collect();
-    Ok(Span { after, last, cut, messages })
+    Ok(Span { after, last, cut, page: Arc::new(Page::new(messages)) })
 }
 
 fn since(patches: &[(Millis, Arc<Broadcast>)], after: Millis) -> Vec<Arc<Broadcast>> {

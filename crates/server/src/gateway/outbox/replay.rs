@@ -74,7 +74,7 @@ impl Replay {
             }
         }
         while let Some((number, message)) = self.high.next() {
-            let (is_for_it, is_full) = append(message);
+            let (is_for_it, is_full) = append(&message);
             if is_for_it {
                 replayed.numbers.push(number);
                 let (member, epoch) = (self.member, self.epoch);

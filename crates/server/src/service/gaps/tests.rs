@@ -25,7 +25,7 @@ fn read(room: &[High<u64>], after: u64, last: u64, limit: usize) -> Span<u64> {
     let found: Vec<_> = room.iter().filter(within).cloned().collect();
     let surplus = found.len().saturating_sub(limit);
     let cut = found.len() >= limit;
-    Span { after, last, cut, messages: found.into_iter().skip(surplus).collect() }
+    Span { after, last, cut, page: Arc::new(Page::new(found.into_iter().skip(surplus).collect())) }
 }
 
 /// What the member is owed.
@@ -88,5 +88,27 @@ fn a_small_gap_is_whole_and_not_cut() {
         let missed = read(&room, 10, 30, 200).missed(Gap { after: 10, last: 30, own: &own, limit: 100 });
         assert!(!missed.cut, "{own:?}");
         assert_eq!(numbers(missed), expected, "{own:?}");
+    }
+}
+
+#[test]
+fn what_comes_while_members_return_goes_to_the_page_that_they_share() {
+    const MOST: usize = 100;
+    let (room, own) = (room(3000), own([MEMBER, MEMBER]));
+    let mut span = read(&room, 0, 30, MOST);
+    let mut returned = Vec::new();
+    let mut pages = 1;
+    for last in (30..3000).step_by(3) {
+        let before = Arc::clone(&span.page);
+        span = span.extended(read(&room, last, last + 3, MOST), MOST);
+        pages += usize::from(!Arc::ptr_eq(&before, &span.page));
+        assert!(span.page.len() <= MOST * 2);
+        let gap = Gap { after: last.saturating_sub(60), last: last + 3, own: &own, limit: MOST };
+        assert!(span.answers(gap), "{gap:?}");
+        returned.push((gap, span.missed(gap)));
+    }
+    assert_eq!(pages, 9, "a new one only where twice as many would be there");
+    for (gap, missed) in returned {
+        assert_eq!(numbers(missed), owed(&room, gap), "{gap:?}");
     }
 }
