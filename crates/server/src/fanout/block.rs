@@ -60,6 +60,16 @@ struct Member {
     own: Option<Box<Cursor>>,
 }
 
+/// What all members of a block meet at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Moment<'a> {
+    hub: &'a Hub,
+    now: Duration,
+    /// What is left out for this block while the node cannot keep up.
+    keep: Keep,
+    class: u64,
+}
+
 /// How far a member got that was behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
@@ -164,8 +174,7 @@ impl Block {
         if members.is_empty() {
             return Visit::Idle;
         }
-        let now = hub.engine().now();
-        let keep = hub.engine().keep(now);
+        let moment @ Moment { now, keep, .. } = self.moment(hub);
         let start = *cursor;
         let (shed, reached) = {
             let stage = hub.stage();
@@ -199,7 +208,7 @@ impl Block {
         let mut all = 0;
         for member in members.iter_mut() {
             if member.own.is_some() {
-                if member.catch_up(hub, self.class, keep, work, now, false) == Progress::More {
+                if member.catch_up(moment, work, false) == Progress::More {
                     // The next round may pass this block over.
                     member.outbox.fetch_later(&member.session);
                 }
@@ -231,11 +240,15 @@ impl Block {
         let Some(member) = members.iter_mut().find(|member| Arc::ptr_eq(&member.session, session)) else {
             return Progress::Done;
         };
-        let now = hub.engine().now();
-        let progress = member.catch_up(hub, self.class, hub.engine().keep(now), work, now, true);
+        let progress = member.catch_up(self.moment(hub), work, true);
         member.fall_in(hub, *cursor);
         hub.stage().count(work.counts.drain(..));
         progress
+    }
+
+    fn moment<'a>(&self, hub: &'a Hub) -> Moment<'a> {
+        let now = hub.engine().now();
+        Moment { hub, now, keep: hub.engine().keep(now), class: self.class }
     }
 
     /// `None` while somebody else is at it.
@@ -328,18 +341,12 @@ impl Member {
     }
 
     /// Drops what is too far behind, writes what the socket takes.
+    ///
     /// It is behind if its connection fetches for it, or its socket is full; else it is not to blame for what it has not
     /// been given yet. Only a full socket is closed for the HIGH frames that wait: before any other there may be just a
     /// reply of this moment, or more than one write carries.
-    fn catch_up(
-        &mut self,
-        hub: &Hub,
-        class: u64,
-        keep: Keep,
-        work: &mut Work,
-        now: Duration,
-        is_fetching: bool,
-    ) -> Progress {
+    fn catch_up(&mut self, moment: Moment<'_>, work: &mut Work, is_fetching: bool) -> Progress {
+        let Moment { hub, now, keep, class } = moment;
         let Some(own) = &mut self.own else { return Progress::Done };
         let way = self.outbox.way();
         let (is_clear, is_full) = (way == Way::Clear, way == Way::Full);

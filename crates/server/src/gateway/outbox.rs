@@ -1,9 +1,9 @@
 //! The way out of a connection: its socket, and what waits until the socket takes more.
 
 mod replay;
+mod waiting;
 
 use std::{
-    collections::VecDeque,
     io,
     pin::Pin,
     sync::{Arc, PoisonError, Weak},
@@ -20,7 +20,7 @@ use tokio::{
 use tungstenite::protocol::frame::coding::{Control, OpCode};
 
 pub use self::replay::Replay;
-use self::replay::Replayed;
+use self::{replay::Replayed, waiting::Waiting};
 use super::{
     close::Close,
     frames::frame,
@@ -104,13 +104,6 @@ pub struct Outbox {
     omits_peer: AtomicBool,
 }
 
-/// Bytes of replies that may wait before the connection stops reading commands.
-const REPLIES_WAITING: usize = 256 * 1024;
-
-/// What a waiting reply takes beside its bytes: its place in the queue, and what the allocator and `Bytes` add. Pongs
-/// may be two bytes long.
-const REPLY_OVERHEAD: usize = 160;
-
 /// Bytes of one write (design 5).
 pub(crate) const WRITE_BYTES: usize = sync::bound(64 * 1024, 512);
 
@@ -130,21 +123,6 @@ struct State {
     closed: bool,
     /// The socket failed: the writer finds out when it tries.
     broken: bool,
-}
-
-/// What waits for the connection's task. Most connections are idle most of the time, and have none.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// What the socket has not taken of the last write: the rest of a frame, or of some replies.
-    unsent: Bytes,
-    /// Replies, pongs, notices.
-    control: VecDeque<Bytes>,
-    control_bytes: usize,
-    /// What members missed, delivered before the live messages.
-    replays: VecDeque<Replay>,
-    /// Members whose rooms have more for them.
-    behind: Vec<Weak<Session>>,
-    signals: Vec<Signal>,
 }
 
 impl Outbox {
@@ -209,7 +187,7 @@ impl Outbox {
     pub fn push_control(&self, bytes: Bytes) {
         let mut state = self.lock();
         if !state.closed {
-            state.push_control(bytes);
+            state.waiting().push_control(bytes);
             drop(state);
             self.to_write.notify_one();
         }
@@ -326,7 +304,7 @@ impl Outbox {
             return false;
         };
         state.awaits_ping = false;
-        state.push_control(ping(&payload));
+        state.waiting().push_control(ping(&payload));
         true
     }
 
@@ -354,7 +332,7 @@ impl Outbox {
         let mut state = self.lock();
         if !state.closed {
             if let Some(bytes) = last {
-                state.push_control(bytes);
+                state.waiting().push_control(bytes);
             }
             if let Some(waiting) = &mut state.waiting {
                 waiting.replays.clear();
@@ -388,7 +366,7 @@ impl State {
 
     /// Whether so many replies wait that no further command is read.
     fn is_full(&self) -> bool {
-        self.waiting.as_ref().is_some_and(|waiting| waiting.control_bytes > REPLIES_WAITING)
+        self.waiting.as_ref().is_some_and(|waiting| waiting.is_full())
     }
 
     fn waiting(&mut self) -> &mut Waiting {
@@ -397,8 +375,7 @@ impl State {
 
     /// Gives back what is not needed any more.
     fn tidy(&mut self) {
-        self.waiting
-            .take_if(|waiting| waiting.is_clear() && waiting.behind.is_empty() && waiting.signals.is_empty());
+        self.waiting.take_if(|waiting| waiting.is_empty());
     }
 
     fn write(&mut self, batch: Batch<'_>, reader: Reader<'_>, now: Duration) -> Taken {
@@ -448,18 +425,7 @@ impl State {
         if self.closed {
             return false;
         }
-        let behind = &mut self.waiting().behind;
-        let is_known = behind.iter().any(|known| known.as_ptr() == Arc::as_ptr(session));
-        if !is_known {
-            behind.push(Arc::downgrade(session));
-        }
-        !is_known
-    }
-
-    fn push_control(&mut self, bytes: Bytes) {
-        let waiting = self.waiting();
-        waiting.control_bytes += bytes.len() + REPLY_OVERHEAD;
-        waiting.control.push_back(bytes);
+        self.waiting().fall_behind(session)
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>, replayed: &mut Vec<Replayed>) -> Poll<io::Result<()>> {
@@ -499,41 +465,6 @@ impl State {
             replayed.push(written);
         }
         !waiting.unsent.is_empty()
-    }
-}
-
-impl Waiting {
-    fn is_clear(&self) -> bool {
-        self.unsent.is_empty() && self.control.is_empty() && self.replays.is_empty()
-    }
-
-    /// Gathers replies into one write.
-    fn gather_replies(&mut self) {
-        let mut parts = Vec::new();
-        let mut size = 0;
-        while let Some(bytes) =
-            self.control.pop_front_if(|bytes| size == 0 || size + bytes.len() <= WRITE_BYTES)
-        {
-            self.control_bytes -= bytes.len() + REPLY_OVERHEAD;
-            size += bytes.len();
-            parts.push(bytes);
-        }
-        self.unsent = match &parts[..] {
-            [only] => only.clone(),
-            parts => parts.concat().into(),
-        };
-    }
-
-    /// Makes a write of what the first of the returning members missed.
-    fn replay(&mut self) -> Option<Replayed> {
-        let mut bytes = Vec::new();
-        let replayed = self.replays.front_mut()?.append_to(&mut bytes);
-        if replayed.is_last {
-            self.replays.pop_front();
-        }
-        // It may wait long: no more than what it takes.
-        self.unsent = bytes.into_boxed_slice().into();
-        Some(replayed)
     }
 }
 
