@@ -66,7 +66,7 @@ soak: build ## The long ones, an hour: accounts, floods in little memory, churn,
 	GRANDSTAND_LEDGER_ROUNDS=3 GRANDSTAND_LEDGER_MEMBERS=900 \
 	  cargo test --locked --package grandstand --test gateway ledger
 	GRANDSTAND_FLOOD_SECONDS=120 GRANDSTAND_DRAIN_CLIENTS=10000 \
-	  cargo test --locked --package grandstand --test storms -- --test-threads 1 --nocapture memory:: drain::
+	  cargo test --locked --package grandstand --test little_memory --test storms -- --nocapture floods:: drain::
 	$(STANDARD) --long
 
 check: console ## Format, lints, dependencies, generated code, tidiness.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use grandstand_protocol::{Command, Downlink, Event, Format, Level, Open, RoomId};
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     guest::{Guest, message},
@@ -59,6 +59,7 @@ async fn talk(mut host: Guest, room: RoomId) -> Vec<String> {
             }
         }
         acked.push(text);
+        sleep(Duration::from_millis(5)).await;
     }
 }
 

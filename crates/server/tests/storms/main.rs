@@ -12,13 +12,10 @@ mod raw;
 mod running;
 mod server;
 
-mod cgroup;
-mod connect_flood;
 mod crash;
 mod drain;
 mod files;
 mod flood;
-mod memory;
 mod return_of_all;
 mod rush;
 mod sleeper;

@@ -37,6 +37,9 @@ const PUBLISHERS: usize = 3;
 /// Commands of a publisher that wait for their answer.
 const IN_FLIGHT: usize = 32;
 
+/// Messages of a publisher at least: more than a member who does not read can be kept.
+const LEAST: usize = 1500;
+
 /// HIGH messages of a publisher into one room: together no more than a member gets that returns.
 const HIGH: usize = 3000;
 
@@ -44,6 +47,9 @@ const HIGH: usize = 3000;
 const FILLER: usize = 4000;
 
 const LEVELS: [Level; 6] = [Level::Low, Level::Low, Level::Low, Level::Normal, Level::Normal, Level::High];
+
+/// The honest ones are fewer.
+const MANY: u64 = 200;
 
 /// When the floods have ended, the server must be as it was within this time.
 const RECOVERY: Duration = Duration::from_secs(10);
@@ -88,16 +94,20 @@ async fn with_512_mib_floods_cost_low_messages_and_new_connections_but_nothing_h
     let members = fill(server.public, &rooms).await;
 
     let over = CancellationToken::new();
+    let until = Instant::now() + Duration::from_secs(seconds);
     let flood = ConnectFlood::start(server.public, &over);
     let publishing: JoinSet<_> =
-        (0..PUBLISHERS).map(|n| publish(server.public, n, Arc::clone(&rooms), over.clone())).collect();
+        (0..PUBLISHERS).map(|n| publish(server.public, n, Arc::clone(&rooms), until)).collect();
     let reading: JoinSet<_> =
         members.into_iter().map(|member| live(member, server.public, over.clone())).collect();
-    tokio::time::sleep(Duration::from_secs(seconds)).await;
-    over.cancel();
     let acked = sum(publishing.join_all().await);
+    over.cancel();
     let refused = flood.end().await;
     let ended = Instant::now();
+    while connections(&server) > MANY {
+        assert!(ended.elapsed() < RECOVERY, "the flood's sockets are gone");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let (mut late, _) = Guest::log_in(server.public, "late").await;
     late.join(&rooms[0]).await;
     for room in &*rooms {
@@ -149,18 +159,17 @@ async fn come(address: SocketAddr, n: usize, room: usize, id: RoomId) -> Member 
 }
 
 /// Sends to all rooms in turn, without waiting for each answer. Returns what was acknowledged, by room.
-async fn publish(
-    address: SocketAddr,
-    n: usize,
-    rooms: Arc<[RoomId]>,
-    over: CancellationToken,
-) -> Vec<Messages> {
+async fn publish(address: SocketAddr, n: usize, rooms: Arc<[RoomId]>, until: Instant) -> Vec<Messages> {
     let (mut publisher, _) = Guest::log_in(address, &format!("publisher-{n}")).await;
     let mut acked: Vec<Messages> = rooms.iter().map(|_| Messages::default()).collect();
     let mut waiting = VecDeque::new();
     let mut sent = 0;
-    while !(over.is_cancelled() && waiting.is_empty()) {
-        if !over.is_cancelled() && waiting.len() < IN_FLIGHT {
+    loop {
+        let is_over = sent >= LEAST && Instant::now() >= until;
+        if is_over && waiting.is_empty() {
+            return acked;
+        }
+        if !is_over && waiting.len() < IN_FLIGHT {
             let (room, round) = (sent % rooms.len(), sent / rooms.len());
             let level = LEVELS[round % LEVELS.len()];
             let level = if round / LEVELS.len() < HIGH { level } else { Level::Low };
@@ -177,7 +186,6 @@ async fn publish(
         assert_eq!(told.serial, Some(serial));
         acked[room].count(name);
     }
-    acked
 }
 
 /// Reads to the end, at once or when the flood is over; comes back if it is sent away for being behind.
@@ -223,6 +231,10 @@ fn sum(of_publishers: Vec<Vec<Messages>>) -> Vec<Messages> {
         }
     }
     sum
+}
+
+fn connections(server: &Running) -> u64 {
+    server.overview()["connections"].as_u64().unwrap()
 }
 
 /// The most resident memory that the process ever had.
