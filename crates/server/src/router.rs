@@ -181,6 +181,11 @@ impl AppRouter {
         Some(joined)
     }
 
+    /// The sessions of a client id.
+    pub fn sessions_of(&self, client: &ClientId) -> Vec<Arc<Session>> {
+        self.lock().clients.get(client).map(|client| client.sessions.clone()).unwrap_or_default()
+    }
+
     /// Takes out all sessions of a client id.
     pub fn end_all(&self, client: &ClientId) -> Vec<Arc<Session>> {
         let ended = {

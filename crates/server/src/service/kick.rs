@@ -4,8 +4,8 @@ use std::sync::PoisonError;
 
 use grandstand_protocol::{AppId, ClientId, Code, Fault};
 
-use super::refusal::Refused;
-use crate::{cluster::News, node::Node, store::Revocation};
+use super::{departure, refusal::Refused};
+use crate::{cluster::News, hook::Offline, node::Node, store::Revocation};
 
 /// Ends all sessions of a client id for good, those that dropped too: no room to return to, no wills, no token. Those
 /// that are open hear the fault. The client may log in anew.
@@ -21,8 +21,19 @@ pub(crate) async fn kick(node: &Node, app: &AppId, client: &ClientId, fault: Fau
         client.clone(),
         time,
     );
+    let remembered = node.store.sessions(app, client).await.map_err(failed)?;
     node.store.end_sessions(app, client).await.map_err(failed)?;
+    let open: Vec<_> =
+        router.sessions_of(client).into_iter().map(|session| (session.joined(), session)).collect();
     node.bus.publish(News::Ended { app: app.clone(), client: client.clone(), fault }).await;
+    for (joined, session) in open {
+        departure::tell_ended(node, &session, joined, None, Offline::Kicked);
+    }
+    // Those that dropped have left their room now, and not when their time to return is over.
+    let gone = remembered.into_iter().filter(|known| known.dropped_at.is_some() && !known.taken);
+    for room in gone.filter_map(|known| known.room) {
+        departure::tell_left(node, app, &room, client, None);
+    }
     Ok(())
 }
 

@@ -18,4 +18,5 @@ mod resume;
 mod return_of_many;
 mod server;
 mod tokens;
+mod visitors;
 mod wills;
