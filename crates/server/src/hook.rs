@@ -26,7 +26,7 @@ use crate::{
 use self::{endpoint::Endpoint, link::Link};
 
 pub(crate) use event::{
-    Membership, Offline, OnlineLogin, Verdict, client_offline, client_online, client_sign, conversation_add,
+    Membership, Offline, OnlineLogin, client_offline, client_online, client_sign, conversation_add,
     conversation_added, conversation_remove, conversation_removed, conversation_start, conversation_started,
     conversation_update, message_received, message_sent, message_update,
 };

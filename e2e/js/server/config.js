@@ -1,6 +1,6 @@
 // Writes the server's configuration file (TOML) from a plain object.
 
-/** Sections are objects, `[[apps]]` an array of objects, everything else a scalar or a list of scalars. */
+/** Sections are objects, `[[apps]]` an array of objects; deeper objects are inline tables, all else scalars and lists. */
 export function toml(config) {
   const lines = [];
   for (const [name, value] of Object.entries(config)) {
@@ -14,5 +14,11 @@ export function toml(config) {
 }
 
 function pairs(table) {
-  return Object.entries(table).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+  return Object.entries(table).map(([key, value]) => `${key} = ${inline(value)}`);
+}
+
+function inline(value) {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (typeof value === 'object') return `{ ${pairs(value).join(', ')} }`;
+  return JSON.stringify(value);
 }

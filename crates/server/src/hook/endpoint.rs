@@ -155,12 +155,18 @@ impl Endpoint {
         }
     }
 
-    /// Which hooks the engine has. A webhook gets what it was configured for.
+    /// What a webhook was configured for. An engine says by itself which hooks it has.
+    pub(super) fn wanted(&self) -> Option<&[Hook]> {
+        match &self.settings.target {
+            Target::Engine { .. } => None,
+            Target::Webhook { events, .. } => Some(events),
+        }
+    }
+
+    /// Which hooks the engine says that it has.
     pub(super) async fn functions(&self) -> Result<Vec<Hook>, CallError> {
-        let url = match &self.settings.target {
-            Target::Engine { url, .. } => function(url, "_ops/metadatas"),
-            Target::Webhook { events, .. } => return Ok(events.clone()),
-        };
+        let (Target::Engine { url, .. } | Target::Webhook { url, .. }) = &self.settings.target;
+        let url = function(url, "_ops/metadatas");
         let client = self.client.as_ref().ok_or(CallError::Unreachable)?;
         let request = client.get(url).header("X-LC-Id", self.app.as_str());
         let request = request.header("X-LC-Sign", self.signed_by_master()).header("X-LC-Prod", "1");

@@ -69,13 +69,15 @@ impl Link {
             tasks.spawn(work(Arc::clone(&caller), Arc::clone(&waiting), stopping.clone()));
         }
         let watching = stopping.child_token();
-        let (watcher, until) = (Arc::clone(&caller), watching.clone());
-        tasks.spawn(async move {
-            select! {
-                () = watcher.watch() => {}
-                () = until.cancelled() => {}
-            }
-        });
+        if caller.endpoint.wanted().is_none() {
+            let (watcher, until) = (Arc::clone(&caller), watching.clone());
+            tasks.spawn(async move {
+                select! {
+                    () = watcher.watch() => {}
+                    () = until.cancelled() => {}
+                }
+            });
+        }
         Self { caller, queue, _watching: watching.drop_guard() }
     }
 
@@ -151,8 +153,8 @@ impl Caller {
         let breaker = Mutex::new(Breaker::new(settings.breaker_failures, settings.breaker_pause));
         let places = Semaphore::new(settings.concurrency);
         gauge!("grandstand_hook_breaker_open", "app" => endpoint.app_name().to_owned()).set(0.0);
-        let overflowing = AtomicBool::new(false);
-        Self { endpoint, breaker, places, functions: AtomicU32::new(0), overflowing }
+        let functions = AtomicU32::new(endpoint.wanted().map_or(0, known));
+        Self { endpoint, breaker, places, functions, overflowing: AtomicBool::new(false) }
     }
 
     fn app(&self) -> &str {
@@ -173,7 +175,7 @@ impl Caller {
             let looked = timeout(settings.timeout, self.endpoint.functions()).await;
             match looked.unwrap_or(Err(CallError::Timeout)) {
                 Ok(hooks) => {
-                    let functions = hooks.iter().fold(KNOWN, |bits, hook| bits | hook.bit());
+                    let functions = known(&hooks);
                     if self.functions.swap(functions, Ordering::Relaxed) != functions {
                         let names: Vec<_> = hooks.iter().map(|hook| hook.function()).collect();
                         info!(app = self.app(), hooks = ?names, "the hooks of an app");
@@ -272,6 +274,10 @@ impl Caller {
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn known(hooks: &[Hook]) -> u32 {
+    hooks.iter().fold(KNOWN, |bits, hook| bits | hook.bit())
 }
 
 /// One of a fixed number: tells one notice after the other.

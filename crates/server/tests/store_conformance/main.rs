@@ -69,7 +69,7 @@ macro_rules! whole_suite {
             tokens: keys_are_made_once revoked_logins_are_found_with_what_is_remembered
                 revoked_logins_go_when_no_token_of_theirs_lives clients_stay_revoked_as_long_as_tokens_live;
             retention: expired_messages_go imported_messages_count_from_import idle_rooms_go
-                active_rooms_stay dropped_sessions_go a_clock_that_jumps_back_expires_nothing
+                active_rooms_stay dropped_sessions_go sessions_without_a_room_of_their_own_leave_none a_clock_that_jumps_back_expires_nothing
                 slices_are_small an_emptied_room_counts_on;
         }
     };

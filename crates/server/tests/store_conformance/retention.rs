@@ -21,6 +21,7 @@ async fn sweep(store: &Arc<dyn Store>, retention: &Retention, now: Millis) -> Sw
         total.messages += slice.messages;
         total.sessions += slice.sessions;
         total.rooms.extend(slice.rooms);
+        total.left.extend(slice.left);
         if !slice.more {
             return total;
         }
@@ -116,7 +117,8 @@ pub(crate) async fn dropped_sessions_go(place: &dyn Place) {
     store.drop_session(&app(), SessionId(1), Some(0), None, NOW).await.unwrap();
     store.drop_session(&app(), SessionId(2), Some(0), None, NOW.plus(SECOND)).await.unwrap();
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(30 * MINUTE)).await.sessions, 0);
-    assert_eq!(sweep(&store, &RETENTION, NOW.plus(30 * MINUTE + 1)).await.sessions, 1);
+    let swept = sweep(&store, &RETENTION, NOW.plus(30 * MINUTE + 1)).await;
+    assert_eq!((swept.sessions, swept.left), (1, vec![(app(), room_id("room"), client("ann"))]));
     assert_eq!(records(&store, "ann").await, []);
     let back =
         store.resume(SessionId(1), claim("ann", 1, "room"), false, NOW.plus(31 * MINUTE)).await.unwrap();
@@ -126,6 +128,24 @@ pub(crate) async fn dropped_sessions_go(place: &dyn Place) {
         store.resume(SessionId(2), claim("bob", 2, "room"), false, NOW.plus(30 * MINUTE)).await.unwrap();
     assert!(back.is_some(), "in time");
     assert_eq!(sweep(&store, &RETENTION, NOW.plus(DAY)).await.sessions, 0, "the others are live");
+    store.close().await.unwrap();
+}
+
+/// What is swept of them ends no stay: the room was another login's since, or there is none any more.
+pub(crate) async fn sessions_without_a_room_of_their_own_leave_none(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room", "gone"]).await;
+    for (name, session, room) in [("ann", 1, "room"), ("bob", 2, "gone")] {
+        enter(&store, name, session, room).await;
+        let held = store.hold_will(will(name, session, message("room", name)), 8, NOW).await.unwrap();
+        assert_eq!(held, Held::Waiting);
+        store.drop_session(&app(), SessionId(session), Some(0), None, NOW).await.unwrap();
+    }
+    let taken = store.resume(SessionId(1), claim("ann", 11, "room"), true, NOW).await.unwrap();
+    assert!(taken.is_some(), "another login has the room");
+    assert!(store.delete_room(&app(), &room_id("gone")).await.unwrap());
+    let swept = sweep(&store, &RETENTION, NOW.plus(30 * MINUTE + 1)).await;
+    assert_eq!((swept.sessions, swept.left), (2, vec![]));
     store.close().await.unwrap();
 }
 

@@ -1,0 +1,163 @@
+//! What an answer of the engine changes.
+
+use grandstand_protocol::{
+    Body, Command, Event, Fault, Level, Mentions, MessageId, PatchRequest, RoomId, StartConversation,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    engine::{Engine, Reply},
+    guest::{Guest, message},
+    server::Server,
+};
+
+/// Judges what is called `hook`, and has no opinion about the rest.
+async fn judge(hook: &'static str, result: Value) -> (Engine, Server) {
+    let engine = Engine::start(move |call| {
+        Reply::Result(if call.hook == hook { result.clone() } else { Value::Null })
+    })
+    .await;
+    let server = Server::start_with(&engine.lines(""), "").await;
+    (engine, server)
+}
+
+#[track_caller]
+fn is_refusal(fault: &Fault, code: i32) {
+    assert_eq!((fault.code, fault.app_code), (code, Some(123)), "{fault:?}");
+    assert_eq!(fault.app_message.as_deref(), Some("not here"), "{fault:?}");
+}
+
+#[track_caller]
+fn fault_of(answer: Event) -> Fault {
+    match answer {
+        Event::Refused { fault } | Event::Failed { fault } => fault,
+        other => panic!("a refusal, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn messages_and_edits_are_refused() {
+    let no = json!({ "drop": true, "code": 123, "detail": "not here" });
+    let (_engine, server) = judge("_messageReceived", no.clone()).await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let room = ann.create().await;
+    for (transient, will) in [(false, false), (true, false), (false, true)] {
+        let mut send = message(&room, Level::High, "hello");
+        (send.transient, send.will) = (transient, will);
+        is_refusal(&fault_of(ann.ask(Command::Send(Box::new(send))).await), 4402);
+    }
+
+    let (_engine, server) = judge("_messageUpdate", no).await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let room = ann.create().await;
+    for recall in [false, true] {
+        let patches = vec![patch(&mut ann, &room, recall).await];
+        is_refusal(&fault_of(ann.ask(Command::Modify { patches }).await), 4405);
+    }
+}
+
+/// An edit or a recall of a message that it sends.
+async fn patch(guest: &mut Guest, room: &RoomId, recall: bool) -> PatchRequest {
+    let (message, timestamp) = send(guest, room, "as sent").await;
+    let body = (!recall).then(|| Body::Text("as edited".to_owned()));
+    PatchRequest { room: room.clone(), message, timestamp, recall, body, mentions: Mentions::default() }
+}
+
+async fn send(guest: &mut Guest, room: &RoomId, text: &str) -> (MessageId, i64) {
+    match guest.ask(Command::Send(Box::new(message(room, Level::High, text)))).await {
+        Event::Accepted { message, timestamp } => (message, timestamp),
+        other => panic!("accepted, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_not_made_joined_or_changed() {
+    let no = json!({ "reject": true, "code": 123, "detail": "not here" });
+    let (_engine, server) = judge("_conversationStart", no.clone()).await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let start = StartConversation { transient: true, ..StartConversation::default() };
+    is_refusal(&fault_of(ann.ask(Command::Start(Box::new(start))).await), 4305);
+
+    let (engine, server) = judge("_conversationAdd", no.clone()).await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let join = Command::Join { room: room.clone(), members: vec!["ann".to_owned()], signature: None };
+    is_refusal(&fault_of(ann.ask(join).await), 4305);
+    assert_eq!(host.count(&room).await, 1);
+    assert!(engine.calls("_conversationAdded").is_empty());
+
+    let (_engine, server) = judge("_conversationUpdate", no).await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let room = ann.create().await;
+    let attributes = json!({ "name": "news" }).to_string();
+    is_refusal(&fault_of(ann.ask(Command::Update { room, attributes }).await), 4305);
+}
+
+#[tokio::test]
+async fn contents_and_attributes_are_replaced() {
+    let (_engine, server) = judge("_messageReceived", json!({ "content": "***" })).await;
+    let (mut host, mut ann, room) = two_in_a_room(&server).await;
+    ann.say(&room, Level::High, "a bad word").await;
+    assert_eq!(host.hear().await.body, Body::Text("***".to_owned()));
+
+    let (_engine, server) = judge("_messageReceived", json!({ "content": "AAH/", "bin": true })).await;
+    let (mut host, mut ann, room) = two_in_a_room(&server).await;
+    ann.say(&room, Level::High, "text").await;
+    assert_eq!(host.hear().await.body, Body::Binary(vec![0, 1, 255].into()));
+
+    let (_engine, server) = judge("_messageUpdate", json!({ "content": "***" })).await;
+    let (mut host, mut ann, room) = two_in_a_room(&server).await;
+    let patches = vec![patch(&mut ann, &room, false).await];
+    let answer = ann.ask(Command::Modify { patches }).await;
+    assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
+    let edited = loop {
+        if let Event::Patched(patch) = host.read().await.unwrap().event {
+            break patch;
+        }
+    };
+    assert_eq!(edited.body, Body::Text("***".to_owned()));
+
+    let (_engine, server) = judge("_conversationUpdate", json!({ "attr": { "name": "ours" } })).await;
+    let (_host, mut ann, room) = two_in_a_room(&server).await;
+    let attributes = json!({ "name": "theirs" }).to_string();
+    match ann.ask(Command::Update { room, attributes }).await {
+        Event::Updated { change: Some(change), .. } => assert_eq!(change.set, r#"{"name":"ours"}"#),
+        other => panic!("updated, not {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_replaced_content_has_to_fit() {
+    let (_engine, server) = judge("_messageReceived", json!({ "content": "x".repeat(6000) })).await;
+    let (_host, mut ann, room) = two_in_a_room(&server).await;
+    let answer = ann.ask(Command::Send(Box::new(message(&room, Level::High, "short")))).await;
+    assert_eq!(fault_of(answer).code, 4109);
+}
+
+#[tokio::test]
+async fn a_message_for_some_reaches_only_them() {
+    let engine = Engine::start(|call| {
+        let secret = call.hook == "_messageReceived" && call.body["content"] == "for bob and ann";
+        Reply::Result(if secret { json!({ "toPeers": ["bob", "ann"] }) } else { json!({ "toPeers": [] }) })
+    })
+    .await;
+    let server = Server::start_with(&engine.lines(""), "").await;
+    let (mut host, mut ann, room) = two_in_a_room(&server).await;
+    let (mut bob, _) = Guest::log_in(server.address, "bob").await;
+    bob.join(&room).await;
+    ann.say(&room, Level::High, "for bob and ann").await;
+    ann.say(&room, Level::High, "for all").await;
+    assert_eq!(bob.hear_until("for all").await, ["for bob and ann", "for all"]);
+    assert_eq!(host.hear_until("for all").await, ["for all"]);
+    bob.say(&room, Level::High, "to ann").await;
+    assert_eq!(ann.hear_until("to ann").await, ["to ann"], "her own never comes back to her");
+}
+
+async fn two_in_a_room(server: &Server) -> (Guest, Guest, RoomId) {
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    ann.join(&room).await;
+    (host, ann, room)
+}
