@@ -100,6 +100,14 @@ codes! {
     ConversationMembershipRequired = 4317 "CONVERSATION_MEMBERSHIP_REQUIRED";
     /// Role too low.
     ConversationOperationUnauthorized = 4320 "CONVERSATION_OPERATION_UNAUTHORIZED";
+    /// There is no such role.
+    UnknownConversationRole = 4321 "UNKNOWN_CONVERSATION_ROLE";
+    /// As many as may have this role have it.
+    ConversationMemberInRoleFull = 4322 "CONVERSATION_MEMBER_IN_ROLE_FULL";
+    /// The room would be without an owner.
+    ConversationNeedOwner = 4324 "CONVERSATION_NEED_OWNER";
+    /// Roles, or silence, are switched off.
+    ConversationMemberInfoFeatureDisabled = 4325 "CONVERSATION_MEMBER_INFO_FEATURE_DISABLED";
     /// No such room to send to, or not a member.
     InvalidMessagingTarget = 4401 "INVALID_MESSAGING_TARGET";
     /// A hook refused the message.
@@ -114,8 +122,16 @@ codes! {
     MessageEditDisabled = 4406 "MESSAGE_EDIT_DISABLED";
     /// Recalling is switched off.
     MessageRecallDisabled = 4407 "MESSAGE_RECALL_DISABLED";
+    /// As many are blocked as may be.
+    BlacklistFull = 4543 "BLACKLIST_FULL";
+    /// Blocks are switched off.
+    BlacklistFeatureDisabled = 4544 "BLACKLIST_FEATURE_DISABLED";
+    /// Signature of a block wrong or missing.
+    BlacklistSignatureFailed = 4546 "BLACKLIST_SIGNATURE_FAILED";
     /// Blocked by the room.
     BlockedByConv = 4548 "BLOCKED_BY_CONV";
+    /// As many are silenced as may be (LeanCloud spells it so).
+    SilencedMemberListFull = 4561 "SILIENCED_MEMBER_LIST_FULL";
     /// Silenced by the room (LeanCloud spells it so).
     Silenced = 4563 "SILIENCED";
 }

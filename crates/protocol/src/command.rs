@@ -1,6 +1,6 @@
 //! What a client asks: the uplink half of the protocol, free of any encoding.
 
-use crate::{Body, Level, Mentions, MessageId, RoomId};
+use crate::{Body, Level, Mentions, MessageId, Moderate, RoomId};
 
 /// One frame from a client: a command in its envelope.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +109,17 @@ pub enum Command {
     MaxRead {
         /// The room.
         room: RoomId,
+    },
+    /// `conv/…_shutup` and `blacklist/…`: silence and blocks.
+    Moderate(Box<Moderate>),
+    /// `conv/member_info_update`: give a client a role.
+    SetRole {
+        /// The room.
+        room: RoomId,
+        /// The client.
+        client: String,
+        /// `Owner`, `Manager` or `Member`, if the client knows how to spell.
+        role: String,
     },
     /// `direct`: send a message.
     Send(Box<Send>),

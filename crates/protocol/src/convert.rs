@@ -3,6 +3,7 @@
 //! proto2 tells an absent field from one set to 0, false or "", and so do the SDKs: writers set only what is meant.
 //! Readers are lenient: empty means absent wherever an empty value would mean nothing.
 
+mod moderation;
 mod read_downlink;
 mod read_request;
 mod write_downlink;

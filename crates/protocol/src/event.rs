@@ -1,6 +1,6 @@
 //! What the server says: the downlink half of the protocol, free of any encoding.
 
-use crate::{Body, Fault, Mentions, MessageId, RoomId};
+use crate::{Body, Fault, MemberInfo, Mentions, MessageId, Moderated, Notice, RoomId};
 
 /// One frame from the server: an event in its envelope.
 #[derive(Debug, Clone, PartialEq)]
@@ -126,6 +126,26 @@ pub enum Event {
     MaxRead {
         /// The room.
         room: RoomId,
+    },
+    /// The answer to a moderator: `conv/shutup_…` and `blacklist/…`.
+    Moderated(Box<Moderated>),
+    /// Somebody was silenced or blocked, or is not any more: `conv/…shutuped` and `conv/…blocked`.
+    Notice(Box<Notice>),
+    /// `conv/member_info_updated`.
+    RoleSet {
+        /// The room.
+        room: RoomId,
+        /// The client and its role.
+        info: MemberInfo,
+    },
+    /// `conv/member_info_changed`: somebody gave a client a role.
+    RoleChanged {
+        /// The room.
+        room: RoomId,
+        /// Who did it; empty when the app's back end did.
+        by: String,
+        /// The client and its role.
+        info: MemberInfo,
     },
     /// `ack` of an accepted message.
     Accepted {

@@ -87,6 +87,7 @@ fn read_payload(cmd: CommandType, frame: &Value, command: &mut GenericCommand) -
         CommandType::Logs => command.logs_message = Some(typed(frame)?),
         CommandType::Error => command.error_message = Some(typed(frame)?),
         CommandType::Patch => command.patch_message = Some(typed(frame)?),
+        CommandType::Blacklist => command.blacklist_message = Some(typed(frame)?),
         // The others have no payload that anybody reads.
         _ => {}
     }
@@ -98,7 +99,14 @@ fn typed<T: DeserializeOwned>(frame: &Value) -> Result<T, DecodeError> {
 }
 
 fn has_verbs(cmd: CommandType) -> bool {
-    matches!(cmd, CommandType::Session | CommandType::Conv | CommandType::Patch | CommandType::Report)
+    matches!(
+        cmd,
+        CommandType::Session
+            | CommandType::Conv
+            | CommandType::Patch
+            | CommandType::Report
+            | CommandType::Blacklist
+    )
 }
 
 /// What is kept of an unknown name: it comes back in the error text, so it must stay short.
@@ -175,6 +183,7 @@ fn flatten(command: &GenericCommand) -> Map<String, Value> {
     keys.extend(command.error_message.iter().flat_map(object));
     keys.extend(command.report_message.iter().flat_map(object));
     keys.extend(command.patch_message.iter().flat_map(object));
+    keys.extend(command.blacklist_message.iter().flat_map(object));
     keys.extend(command.loggedin_message.iter().flat_map(object));
     keys
 }

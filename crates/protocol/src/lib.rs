@@ -14,6 +14,7 @@ mod id;
 mod json;
 pub mod limits;
 mod message;
+mod moderation;
 mod subprotocol;
 mod wire;
 
@@ -26,4 +27,5 @@ pub use command::{
 pub use event::{Change, Downlink, Event, HistoryItem, Patch, Push, Token};
 pub use id::{AppId, ClientId, InvalidClientId, MessageId, RoomId};
 pub use message::{Body, Level, Mentions};
+pub use moderation::{Answer, Ask, Failure, MemberInfo, Moderate, Moderated, Notice, Outcome, Restriction};
 pub use subprotocol::{Subprotocol, UnknownSubprotocol, Version};

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod attributes;
+pub mod ban;
 pub mod budget;
 pub mod clock;
 pub mod content;
@@ -9,6 +10,7 @@ pub mod creation;
 pub mod gap;
 pub mod history;
 pub mod levels;
+pub mod moderation;
 pub mod pace;
 pub mod query;
 pub mod rates;

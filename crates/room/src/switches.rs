@@ -55,7 +55,7 @@ pub enum RoomUpdate {
     /// Sessions that are in the room.
     #[default]
     Members,
-    /// Its creator (roles come with moderation).
+    /// Its owners and managers.
     Moderators,
     /// Nobody: only the app's back end.
     BackEnd,

@@ -4,7 +4,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use grandstand_protocol::AppId;
-use grandstand_room::{levels::LevelRule, switches::Switches};
+use grandstand_room::{levels::LevelRule, moderation::ModerationSwitches, switches::Switches};
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
@@ -58,6 +58,7 @@ pub struct App {
     /// Whether `/demo` shows a room of this app.
     pub demo: bool,
     pub switches: Switches,
+    pub moderation: ModerationSwitches,
     /// Which levels messages get; the first rule that applies decides.
     pub levels: Vec<LevelRule>,
     /// Web origins that may connect, in lower case; empty means any.
@@ -77,6 +78,7 @@ impl App {
             name: None,
             demo: false,
             switches: Switches::default(),
+            moderation: ModerationSwitches::default(),
             levels: Vec::new(),
             allowed_origins: Vec::new(),
             hooks: None,

@@ -28,6 +28,12 @@ pub enum News {
     Ended { app: AppId, client: ClientId, fault: Fault },
     /// A room is gone.
     Dissolved { app: AppId, room: RoomId },
+    /// The rules of a room have changed, and these clients may not be there any more.
+    Moderated { app: AppId, room: RoomId, expelled: Vec<ClientId> },
+    /// Something for these clients, in whichever room they are.
+    Told { app: AppId, clients: Vec<ClientId>, event: Event },
+    /// The bans of an app have changed.
+    BansChanged { app: AppId },
 }
 
 /// Something for the members of a room.

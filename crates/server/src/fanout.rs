@@ -33,16 +33,16 @@ use crate::{
     apps::AppsHandle,
     clock::Clock,
     cluster::{Except, News, RoomNews},
-    gateway::{
-        frames::data_frame,
-        outbox::{Ending, Signal},
-    },
+    gateway::outbox::{Ending, Signal},
+    moderation::Moderation,
     router::{Hub, Ordered, Router},
+    service::push_downlink,
     store::{Store, StoreError, StoredMessage},
 };
 
 pub(crate) use block::{Block, Progress, SEATS, Seats, catch_up};
 pub use broadcast::Broadcast;
+use broadcast::is_old;
 pub use engine::Engine;
 pub(crate) use flush::{flushers, run as flush};
 pub(crate) use stage::{LEVELS, Stage};
@@ -62,6 +62,7 @@ pub struct Fanout {
     apps: AppsHandle,
     store: Arc<dyn Store>,
     clock: Clock,
+    moderation: Arc<Moderation>,
     waiting: Mutex<Waiting>,
     someone_waits: Notify,
 }
@@ -73,8 +74,15 @@ impl std::fmt::Debug for Fanout {
 }
 
 impl Fanout {
-    pub fn new(router: Arc<Router>, apps: AppsHandle, store: Arc<dyn Store>, clock: Clock) -> Self {
-        Self { router, apps, store, clock, waiting: Mutex::default(), someone_waits: Notify::new() }
+    pub(crate) fn new(
+        router: Arc<Router>,
+        apps: AppsHandle,
+        store: Arc<dyn Store>,
+        clock: Clock,
+        moderation: Arc<Moderation>,
+    ) -> Self {
+        let (waiting, someone_waits) = (Mutex::default(), Notify::new());
+        Self { router, apps, store, clock, moderation, waiting, someone_waits }
     }
 
     /// Takes news in. Never waits: what cannot be delivered in order yet is put aside.
@@ -85,7 +93,29 @@ impl Fanout {
                 self.router.app(&app).obey(&client, &room, epoch, scope);
             }
             News::Ended { app, client, fault } => self.end(&app, &client, &fault),
-            News::Dissolved { app, room } => self.router.app(&app).dissolve(&room),
+            News::Dissolved { app, room } => {
+                self.moderation.forget(&app, &room);
+                self.router.app(&app).dissolve(&room);
+            }
+            News::Moderated { app, room, expelled } => {
+                self.moderation.forget(&app, &room);
+                let router = self.router.app(&app);
+                expelled.iter().for_each(|client| router.expel(client, &room));
+            }
+            News::Told { app, clients, event } => self.to_clients(&app, &clients, &event),
+            News::BansChanged { app } => self.moderation.forget_bans(&app),
+        }
+    }
+
+    fn to_clients(&self, app: &AppId, clients: &[ClientId], event: &Event) {
+        let (router, now) = (self.router.app(app), self.clock.wall().0);
+        for session in clients.iter().flat_map(|client| router.sessions_of(client)) {
+            if session.style.first_generation && !is_old(event) {
+                continue;
+            }
+            let peer = Some(session.identity.client.to_string());
+            let downlink = Downlink { serial: None, peer, server_time: Some(now), event: event.clone() };
+            push_downlink(&session.outbox, session.style.format, &downlink);
         }
     }
 
@@ -95,8 +125,7 @@ impl Fanout {
             let event = Event::Closed { fault: Some(fault.clone()) };
             let server_time = Some(self.clock.wall().0);
             let closed = Downlink { serial: None, peer, server_time, event };
-            let encoded = closed.encode(session.style.format);
-            session.outbox.push_control(data_frame(encoded.text, &[&encoded.payload]));
+            push_downlink(&session.outbox, session.style.format, &closed);
             let ended = session.identity.session;
             session.outbox.signal(Signal::SessionEnded { session: ended, ending: Ending::Told });
         }

@@ -10,6 +10,7 @@ mod demo;
 pub mod fanout;
 pub mod gateway;
 pub mod hook;
+mod moderation;
 pub mod node;
 mod positions;
 pub mod program;

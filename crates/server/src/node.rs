@@ -30,6 +30,7 @@ use crate::{
     fanout::{Engine, Fanout},
     gateway::{admission::Logins, close::Close, outbox::Signal},
     hook::Hooks,
+    moderation::Moderation,
     positions::Positions,
     router::Router,
     service::{departure, gaps::Gaps},
@@ -62,6 +63,8 @@ pub struct Node {
     pub(crate) visitors: Visitors,
     /// What returning members missed.
     pub(crate) gaps: Gaps,
+    /// Rules of rooms, and bans.
+    pub(crate) moderation: Arc<Moderation>,
     /// The ways to the apps' own back ends.
     pub(crate) hooks: Hooks,
     random: Mutex<StdRng>,
@@ -101,8 +104,14 @@ impl Node {
         hooks.serve(&apps.load());
         let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
         let router = Arc::new(Router::new(engine));
-        let fanout =
-            Arc::new(Fanout::new(Arc::clone(&router), apps.clone(), Arc::clone(&store), clock.clone()));
+        let moderation = Arc::new(Moderation::new(Arc::clone(&store)));
+        let fanout = Arc::new(Fanout::new(
+            Arc::clone(&router),
+            apps.clone(),
+            Arc::clone(&store),
+            clock.clone(),
+            Arc::clone(&moderation),
+        ));
         let logins = Logins::new(config.limits.opens_at_once);
         let node = Arc::new(Self {
             config,
@@ -121,6 +130,7 @@ impl Node {
             positions: Positions::default(),
             visitors: Visitors::known(today, visitors),
             gaps: Gaps::default(),
+            moderation,
             hooks,
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,

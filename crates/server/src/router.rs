@@ -299,6 +299,14 @@ impl AppRouter {
         self.forget_empty(room);
     }
 
+    /// Takes all sessions of a client id out of a room.
+    pub fn expel(&self, client: &ClientId, room: &RoomId) {
+        for session in self.sessions_of(client) {
+            session.leave_if(|joined| joined.room == *room);
+        }
+        self.forget_empty(room);
+    }
+
     /// Takes everybody out of a room that is gone.
     pub fn dissolve(&self, room: &RoomId) {
         let hub = self.lock().rooms.remove(room);

@@ -2,6 +2,7 @@
 
 mod listing;
 mod message;
+mod moderators;
 mod open;
 mod refusal;
 mod replay;
@@ -13,8 +14,10 @@ pub(crate) mod departure;
 pub(crate) mod gaps;
 pub(crate) mod history;
 pub(crate) mod kick;
+pub(crate) mod moderate;
 pub(crate) mod modify;
 pub(crate) mod post;
+pub(crate) mod role;
 
 use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};
 use grandstand_room::rates::Kind;
@@ -25,10 +28,9 @@ use crate::{
     router::{Sdk, Session},
 };
 
-#[cfg(test)]
-pub(crate) use refusal::TRY_AGAIN;
-pub(crate) use refusal::{Refused, is_passing};
+pub(crate) use refusal::{Refused, TRY_AGAIN, is_passing};
 pub use socket::Socket;
+pub(crate) use socket::push_downlink;
 
 /// Tells the client of a session to ask the router again and to reconnect; false when it would not understand. Once
 /// for each socket: JavaScript throws at the second one.
@@ -95,6 +97,10 @@ async fn in_session(socket: &mut Socket, request: Request) {
         // These answer by themselves, because others are told only after the reply is on its way.
         Command::Update { room, attributes } => {
             room::update(socket, at, &request, room, attributes).await.map(|()| None)
+        }
+        Command::Moderate(asked) => moderators::moderate(socket, at, &request, asked).await.map(|()| None),
+        Command::SetRole { room, client, role } => {
+            moderators::set_role(socket, at, &request, room, (client, role)).await.map(|()| None)
         }
         Command::Send(send) => message::send(socket, at, &request, send).await.map(|()| None),
         Command::Modify { patches } => modify::modify(socket, at, &request, patches).await.map(|()| None),

@@ -1,5 +1,6 @@
 //! What outlives the process: rooms, messages, who is in which room, wills, token keys.
 
+mod moderation;
 mod record;
 mod sqlite;
 
@@ -15,6 +16,7 @@ use grandstand_room::{
     switches::OneRoomPer,
 };
 
+pub use moderation::{Listed, ModerationStore, RoleRow, RuleError};
 pub use record::{
     Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, NewMessage, NodeId, Patched,
     Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
@@ -96,7 +98,7 @@ pub enum CreateError {
 /// concurrently; a call that was dropped before it returned may or may not have happened. An error means that nothing
 /// was changed. Apps never see each other's data.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: ModerationStore + Send + Sync + 'static {
     /// The keys that sign session tokens, made at the first call.
     async fn token_keys(&self, now: Millis) -> Result<TokenKeys, StoreError>;
 

@@ -1,6 +1,6 @@
 //! Client side: a server's protobuf command to a [`Downlink`].
 
-use super::{body, is_set, mentions, names, patch_body};
+use super::{body, is_set, mentions, moderation, names, patch_body};
 use crate::{
     Body, Change, DecodeError, Downlink, Event, Fault, HistoryItem, Patch, Push, Token, base64_text,
     wire::{
@@ -28,6 +28,9 @@ fn event(family: CommandType, wire: GenericCommand) -> Option<Event> {
         CommandType::Session => return session(verb?, wire.session_message.unwrap_or_default()),
         CommandType::Conv => {
             return conversation(verb?, wire.i.is_some(), wire.conv_message.unwrap_or_default());
+        }
+        CommandType::Blacklist => {
+            return moderation::read_blacklist_answer(verb?, wire.blacklist_message.unwrap_or_default());
         }
         CommandType::Ack => ack(wire.ack_message.unwrap_or_default()),
         CommandType::Direct => Event::Message(Box::new(push(wire.direct_message.unwrap_or_default()))),
@@ -75,6 +78,12 @@ fn token(wire: SessionCommand) -> Token {
 }
 
 fn conversation(verb: OpType, is_reply: bool, wire: ConvCommand) -> Option<Event> {
+    if moderation::is_notice(verb) {
+        return Some(moderation::read_notice(verb, wire));
+    }
+    if moderation::is_about_silence(verb) {
+        return moderation::read_silence_answer(verb, wire);
+    }
     let room = wire.cid.unwrap_or_default().into();
     let updated_at = wire.udate.unwrap_or_default();
     let results = wire.results.map(|results| results.data);
@@ -101,6 +110,12 @@ fn conversation(verb: OpType, is_reply: bool, wire: ConvCommand) -> Option<Event
             }
         }
         OpType::MaxRead => Event::MaxRead { room },
+        OpType::MemberInfoUpdated => Event::RoleSet { room, info: moderation::read_member_info(wire.info) },
+        OpType::MemberInfoChanged => Event::RoleChanged {
+            room,
+            by: wire.init_by.unwrap_or_default(),
+            info: moderation::read_member_info(wire.info),
+        },
         _ => return None,
     })
 }
@@ -123,7 +138,7 @@ fn ack(wire: AckCommand) -> Event {
     }
 }
 
-fn fault(wire: ErrorCommand) -> Fault {
+pub(super) fn fault(wire: ErrorCommand) -> Fault {
     Fault {
         code: wire.code,
         reason: wire.reason,

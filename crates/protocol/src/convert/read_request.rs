@@ -1,6 +1,6 @@
 //! Server side: a client's protobuf command to a [`Request`].
 
-use super::{body, is_set, mentions, names, non_empty, patch_body};
+use super::{body, is_set, mentions, moderation, names, non_empty, patch_body};
 use crate::{
     Bound, Command, ConversationQuery, DecodeError, Direction, HistoryRequest, Level, MessageId, Open,
     PatchRequest, Request, RoomId, Send, Signature, StartConversation,
@@ -31,6 +31,9 @@ fn command(family: CommandType, wire: GenericCommand) -> Option<Command> {
     Some(match family {
         CommandType::Session => return session(verb?, wire.session_message.unwrap_or_default()),
         CommandType::Conv => return conversation(verb?, wire.conv_message.unwrap_or_default()),
+        CommandType::Blacklist => {
+            return moderation::read_blacklist_command(verb?, wire.blacklist_message.unwrap_or_default());
+        }
         CommandType::Direct => {
             Command::Send(Box::new(send(wire.direct_message.unwrap_or_default(), wire.priority)))
         }
@@ -76,6 +79,9 @@ fn session(verb: OpType, wire: SessionCommand) -> Option<Command> {
 }
 
 fn conversation(verb: OpType, wire: ConvCommand) -> Option<Command> {
+    if moderation::is_about_silence(verb) {
+        return moderation::read_silence_command(verb, wire);
+    }
     let room = RoomId::from(wire.cid.unwrap_or_default());
     let members = wire.m;
     let signature = signature(wire.s, wire.t, wire.n);
@@ -107,12 +113,21 @@ fn conversation(verb: OpType, wire: ConvCommand) -> Option<Command> {
         }
         OpType::Mute | OpType::Unmute => Command::Mute { room },
         OpType::MaxRead => Command::MaxRead { room },
+        OpType::MemberInfoUpdate => {
+            let info = wire.info.unwrap_or_default();
+            let client = non_empty(wire.target_client_id).or(info.pid).unwrap_or_default();
+            Command::SetRole { room, client, role: info.role.unwrap_or_default() }
+        }
         _ => return None,
     })
 }
 
 /// A signature without its hex text signs nothing: .NET sends the three keys as `null`.
-fn signature(text: Option<String>, timestamp: Option<i64>, nonce: Option<String>) -> Option<Signature> {
+pub(super) fn signature(
+    text: Option<String>,
+    timestamp: Option<i64>,
+    nonce: Option<String>,
+) -> Option<Signature> {
     Some(Signature {
         signature: non_empty(text)?,
         timestamp: timestamp.unwrap_or_default(),

@@ -1,6 +1,8 @@
 //! Server side: a [`Downlink`] to the protobuf command that carries it (protocol appendix A).
 
-use super::{CONV_TYPE_ROOM, SERVICE_IM, SERVICE_PUSH, body_fields, json_text, patch_body_fields, set};
+use super::{
+    CONV_TYPE_ROOM, SERVICE_IM, SERVICE_PUSH, body_fields, json_text, moderation, patch_body_fields, set,
+};
 use crate::{
     Body, Change, Downlink, Event, Fault, HistoryItem, Patch, Push, RoomId, Token, base64_text,
     wire::{
@@ -74,6 +76,13 @@ fn event(event: &Event) -> GenericCommand {
             },
         ),
         Event::MaxRead { room } => conversation(OpType::MaxRead, of_room(room)),
+        Event::Moderated(moderated) => moderation::write_answer(moderated),
+        Event::Notice(notice) => moderation::write_notice(notice),
+        Event::RoleSet { room, info } => conversation(
+            OpType::MemberInfoUpdated,
+            ConvCommand { info: Some(moderation::member_info(info)), ..of_room(room) },
+        ),
+        Event::RoleChanged { room, by, info } => moderation::write_role_change(room, by, info),
         Event::Accepted { message, timestamp } => {
             ack(AckCommand { uid: Some(message.to_string()), t: Some(*timestamp), ..AckCommand::default() })
         }
@@ -102,7 +111,7 @@ fn event(event: &Event) -> GenericCommand {
     }
 }
 
-fn family(family: CommandType) -> GenericCommand {
+pub(super) fn family(family: CommandType) -> GenericCommand {
     GenericCommand { cmd: Some(family.into()), service: Some(SERVICE_IM), ..GenericCommand::default() }
 }
 
@@ -114,7 +123,7 @@ fn ack(fields: AckCommand) -> GenericCommand {
     GenericCommand { ack_message: Some(fields), ..family(CommandType::Ack) }
 }
 
-fn conversation(verb: OpType, fields: ConvCommand) -> GenericCommand {
+pub(super) fn conversation(verb: OpType, fields: ConvCommand) -> GenericCommand {
     GenericCommand { op: Some(verb.into()), conv_message: Some(fields), ..family(CommandType::Conv) }
 }
 
@@ -146,7 +155,7 @@ fn refused_fields(fault: &Fault) -> AckCommand {
     }
 }
 
-fn error_fields(fault: &Fault) -> ErrorCommand {
+pub(super) fn error_fields(fault: &Fault) -> ErrorCommand {
     ErrorCommand {
         code: fault.code,
         reason: fault.reason.clone(),
@@ -157,7 +166,7 @@ fn error_fields(fault: &Fault) -> ErrorCommand {
     }
 }
 
-fn of_room(room: &RoomId) -> ConvCommand {
+pub(super) fn of_room(room: &RoomId) -> ConvCommand {
     ConvCommand { cid: Some(room.to_string()), ..ConvCommand::default() }
 }
 

@@ -1,12 +1,12 @@
 //! Client side: a [`Request`] to the protobuf command that carries it.
 
-use super::{body_fields, json_text, patch_body_fields, set};
+use super::{body_fields, json_text, moderation, patch_body_fields, set};
 use crate::{
     Bound, Command, ConversationQuery, Direction, HistoryRequest, Open, PatchRequest, Request, RoomId, Send,
     Signature, StartConversation,
     wire::{
-        AckCommand, CommandType, ConvCommand, DirectCommand, GenericCommand, LogsCommand, OpType,
-        PatchCommand, PatchItem, ReportCommand, SessionCommand, logs_command::QueryDirection,
+        AckCommand, CommandType, ConvCommand, ConvMemberInfo, DirectCommand, GenericCommand, LogsCommand,
+        OpType, PatchCommand, PatchItem, ReportCommand, SessionCommand, logs_command::QueryDirection,
     },
 };
 
@@ -66,6 +66,13 @@ fn command(command: &Command) -> GenericCommand {
         }
         Command::Mute { room } => conversation(Mute, room_only(room)),
         Command::MaxRead { room } => conversation(MaxRead, room_only(room)),
+        Command::Moderate(moderate) => moderation::write_command(moderate),
+        Command::SetRole { room, client, role } => {
+            let info = ConvMemberInfo { pid: Some(client.clone()), role: Some(role.clone()), info_id: None };
+            let target_client_id = Some(client.clone());
+            let fields = ConvCommand { target_client_id, info: Some(info), ..room_only(room) };
+            conversation(OpType::MemberInfoUpdate, fields)
+        }
         Command::Send(send) => GenericCommand {
             priority: send.level.map(crate::Level::to_wire),
             direct_message: Some(send_fields(send)),
@@ -129,7 +136,9 @@ fn open_fields(open: &Open) -> SessionCommand {
     }
 }
 
-fn signature_fields(signature: Option<&Signature>) -> (Option<String>, Option<i64>, Option<String>) {
+pub(super) fn signature_fields(
+    signature: Option<&Signature>,
+) -> (Option<String>, Option<i64>, Option<String>) {
     match signature {
         Some(Signature { signature, timestamp, nonce }) => {
             (Some(signature.clone()), Some(*timestamp), Some(nonce.clone()))

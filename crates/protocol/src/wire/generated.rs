@@ -900,6 +900,82 @@ pub struct LoggedinCommand {
     )]
     pub push_disabled: ::core::option::Option<bool>,
 }
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BlacklistCommand {
+    #[prost(string, optional, tag = "1")]
+    #[serde(rename = "srcCid", skip_serializing_if = "Option::is_none")]
+    pub src_cid: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "2")]
+    #[serde(
+        rename = "toPids",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "crate::json::lenient::list"
+    )]
+    pub to_pids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    #[serde(rename = "srcPid", skip_serializing_if = "Option::is_none")]
+    pub src_pid: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "4")]
+    #[serde(
+        rename = "toCids",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "crate::json::lenient::list"
+    )]
+    pub to_cids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int32, optional, tag = "5")]
+    #[serde(
+        rename = "limit",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::json::lenient::integer"
+    )]
+    pub limit: ::core::option::Option<i32>,
+    #[prost(string, optional, tag = "6")]
+    #[serde(rename = "next", skip_serializing_if = "Option::is_none")]
+    pub next: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "8")]
+    #[serde(
+        rename = "blockedPids",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "crate::json::lenient::list"
+    )]
+    pub blocked_pids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "9")]
+    #[serde(
+        rename = "blockedCids",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "crate::json::lenient::list"
+    )]
+    pub blocked_cids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "10")]
+    #[serde(
+        rename = "allowedPids",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "crate::json::lenient::list"
+    )]
+    pub allowed_pids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "11")]
+    #[serde(
+        rename = "failedPids",
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "crate::json::lenient::list"
+    )]
+    pub failed_pids: ::prost::alloc::vec::Vec<ErrorCommand>,
+    #[prost(int64, optional, tag = "12")]
+    #[serde(
+        rename = "t",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "crate::json::lenient::integer"
+    )]
+    pub t: ::core::option::Option<i64>,
+    #[prost(string, optional, tag = "13")]
+    #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
+    pub n: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "14")]
+    #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
+    pub s: ::core::option::Option<::prost::alloc::string::String>,
+}
 /// The envelope: one frame carries one of these. `cmd` selects the payload member.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GenericCommand {
@@ -943,6 +1019,8 @@ pub struct GenericCommand {
     pub report_message: ::core::option::Option<ReportCommand>,
     #[prost(message, optional, tag = "114")]
     pub patch_message: ::core::option::Option<PatchCommand>,
+    #[prost(message, optional, tag = "116")]
+    pub blacklist_message: ::core::option::Option<BlacklistCommand>,
     #[prost(message, optional, tag = "117")]
     pub loggedin_message: ::core::option::Option<LoggedinCommand>,
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod event_message;
+mod event_moderation;
 mod event_room;
 mod event_session;
 mod frame;
@@ -9,6 +10,7 @@ mod lenient;
 mod notation;
 mod presence;
 mod request_message;
+mod request_moderation;
 mod request_room;
 mod request_session;
 mod round_trip;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grandstand_protocol::{Downlink, Event, Format};
+use grandstand_protocol::{Downlink, Event, Format, Restriction};
 use proptest::{proptest, test_runner::Config};
 use serde_json::{Map, Value};
 
@@ -82,6 +82,7 @@ const ACK: u64 = 105;
 const LOGS: u64 = 109;
 const CONV: u64 = 110;
 const PATCH: u64 = 114;
+const BLACKLIST: u64 = 116;
 
 fn check_envelope(downlink: &Downlink, envelope: &Fields) {
     // `cmd` is required in the first protobuf generation, also when it is 0.
@@ -148,6 +149,10 @@ fn check_payload(event: &Event, envelope: &Fields) {
                 lacks(&item, &[5, 6]);
             }
         }
+        Event::Moderated(moderated) if moderated.restriction == Restriction::Block => {
+            has(&part(envelope, BLACKLIST), &[1]);
+        }
+        Event::Moderated(_) => has(&part(envelope, CONV), &[4]),
         _ => check_conversation(event, envelope),
     }
 }
@@ -163,6 +168,12 @@ fn check_conversation(event: &Event, envelope: &Fields) {
         Event::Updated { change: None, .. } => &[4, 12],
         Event::RoomUpdated { .. } => &[2, 4, 6, 12, 103, 104],
         Event::MaxRead { .. } => &[4],
+        Event::Notice(notice) if notice.clients.as_ref().is_some_and(|clients| !clients.is_empty()) => {
+            &[1, 2, 4]
+        }
+        Event::Notice(_) => &[2, 4],
+        Event::RoleSet { .. } => &[4, 26],
+        Event::RoleChanged { .. } => &[2, 4, 26],
         Event::Members { .. } => &[],
         _ => return,
     };

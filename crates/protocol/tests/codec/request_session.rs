@@ -208,15 +208,15 @@ fn report_of_a_device_token() {
 #[test]
 fn what_rooms_do_not_have_is_named() {
     check_request(
-        "conv-add-shutup",
-        &request(6, Command::Unsupported { family: "conv".to_owned(), verb: Some("add_shutup".to_owned()) }),
+        "conv-status",
+        &request(6, Command::Unsupported { family: "conv".to_owned(), verb: Some("status".to_owned()) }),
         r#"
             08 01        ; cmd = conv
-            10 b4 01     ; op = add_shutup
+            10 31        ; op = status
             22 03 "tom"  ; peerId
             28 06        ; i = 6
         "#,
-        r#"{"cmd":"conv","op":"add-shutup","peerId":"tom","i":6}"#,
+        r#"{"cmd":"conv","op":"status","peerId":"tom","i":6}"#,
     );
     check_request(
         "presence",

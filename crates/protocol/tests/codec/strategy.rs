@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use grandstand_protocol::{
-    Body, Bound, Change, Code, Command, ConversationQuery, Direction, Downlink, Event, Fault, HistoryItem,
-    HistoryRequest, Level, Mentions, MessageId, Open, Patch, PatchRequest, Push, Request, RoomId, Send,
-    Signature, StartConversation, Token,
+    Answer, Ask, Body, Bound, Change, Code, Command, ConversationQuery, Direction, Downlink, Event, Failure,
+    Fault, HistoryItem, HistoryRequest, Level, MemberInfo, Mentions, MessageId, Moderate, Moderated, Notice,
+    Open, Outcome, Patch, PatchRequest, Push, Request, Restriction, RoomId, Send, Signature,
+    StartConversation, Token,
 };
 use proptest::{
     collection::vec,
@@ -88,7 +89,7 @@ fn signature() -> BoxedStrategy<Option<Signature>> {
 }
 
 fn command() -> BoxedStrategy<Command> {
-    prop_oneof![session_command(), room_command(), message_command()].boxed()
+    prop_oneof![session_command(), room_command(), moderator_command(), message_command()].boxed()
 }
 
 fn session_command() -> BoxedStrategy<Command> {
@@ -116,7 +117,7 @@ fn session_command() -> BoxedStrategy<Command> {
         Just(Command::Close),
         texts().prop_map(|clients| Command::QueryOnline { clients }),
         Just(Command::UploadToken),
-        Just(Command::Unsupported { family: "blacklist".to_owned(), verb: Some("block".to_owned()) }),
+        Just(Command::Unsupported { family: "blacklist".to_owned(), verb: Some("status".to_owned()) }),
         Just(Command::Unsupported { family: "conv".to_owned(), verb: None }),
     ]
     .boxed()
@@ -168,6 +169,26 @@ fn room_command() -> BoxedStrategy<Command> {
         (room(), document()).prop_map(|(room, attributes)| Command::Update { room, attributes }),
         room().prop_map(|room| Command::Mute { room }),
         room().prop_map(|room| Command::MaxRead { room }),
+    ]
+    .boxed()
+}
+
+fn restriction() -> BoxedStrategy<Restriction> {
+    select(&[Restriction::Silence, Restriction::Block]).boxed()
+}
+
+fn moderator_command() -> BoxedStrategy<Command> {
+    let ask = prop_oneof![
+        (texts(), signature()).prop_map(|(clients, signature)| Ask::Impose { clients, signature }),
+        (texts(), signature()).prop_map(|(clients, signature)| Ask::Lift { clients, signature }),
+        (of(any::<i32>()), of(word())).prop_map(|(limit, next)| Ask::List { limit, next }),
+        texts().prop_map(|clients| Ask::Check { clients }),
+    ];
+    prop_oneof![
+        (room(), restriction(), ask).prop_map(|(room, restriction, ask)| {
+            Command::Moderate(Box::new(Moderate { room, restriction, ask }))
+        }),
+        (room(), word(), text()).prop_map(|(room, client, role)| Command::SetRole { room, client, role }),
     ]
     .boxed()
 }
@@ -295,6 +316,46 @@ fn room_event() -> BoxedStrategy<Event> {
         texts().prop_map(|clients| Event::Members { clients }),
         document().prop_map(|results| Event::Membership { results }),
         room().prop_map(|room| Event::MaxRead { room }),
+        moderated(),
+        moderation_push(),
+        (room(), member_info()).prop_map(|(room, info)| Event::RoleSet { room, info }),
+    ]
+    .boxed()
+}
+
+/// Without answers about silence that look like others.
+fn moderated() -> BoxedStrategy<Event> {
+    let failure = (texts(), fault()).prop_map(|(clients, fault)| Failure { clients, fault });
+    let outcome = (texts(), vec(failure, 0..3)).prop_map(|(allowed, failed)| Outcome { allowed, failed });
+    let answer = prop_oneof![
+        outcome.clone().prop_map(Answer::Imposed),
+        outcome.prop_map(Answer::Lifted),
+        (texts(), of(text())).prop_map(|(clients, next)| Answer::List { clients, next }),
+    ];
+    let any = (room(), restriction(), answer).prop_map(|(room, restriction, answer)| Moderated {
+        room,
+        restriction,
+        answer,
+    });
+    let checked = (room(), texts()).prop_map(|(room, clients)| Moderated {
+        room,
+        restriction: Restriction::Block,
+        answer: Answer::Checked { clients },
+    });
+    prop_oneof![any, checked].prop_map(|moderated| Event::Moderated(Box::new(moderated))).boxed()
+}
+
+fn member_info() -> BoxedStrategy<MemberInfo> {
+    (text(), text(), of(text())).prop_map(|(client, role, row)| MemberInfo { client, role, row }).boxed()
+}
+
+fn moderation_push() -> BoxedStrategy<Event> {
+    let notice = (room(), restriction(), any::<bool>(), text(), of(texts()));
+    prop_oneof![
+        notice.prop_map(|(room, restriction, lifted, by, clients)| {
+            Event::Notice(Box::new(Notice { room, restriction, lifted, by, clients }))
+        }),
+        (room(), text(), member_info()).prop_map(|(room, by, info)| Event::RoleChanged { room, by, info }),
     ]
     .boxed()
 }

@@ -1,6 +1,7 @@
 //! The configuration as written: names and defaults of every key.
 
 mod hooks;
+mod moderation;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use super::units::{Period, Size};
 
 pub(super) use hooks::{Hooks, OnFailure, Webhook};
+pub(super) use moderation::Moderation;
 
 const KIB: usize = 1024;
 
@@ -199,6 +201,7 @@ pub(super) struct App {
     pub(super) allowed_origins: Vec<String>,
     pub(super) room_limits: RoomLimits,
     pub(super) levels: Vec<LevelRule>,
+    pub(super) moderation: Moderation,
     pub(super) hooks: Option<Hooks>,
     pub(super) webhook: Option<Webhook>,
 }
@@ -227,6 +230,7 @@ impl Default for App {
             allowed_origins: Vec::new(),
             room_limits: RoomLimits::default(),
             levels: Vec::new(),
+            moderation: Moderation::default(),
             hooks: None,
             webhook: None,
         }

@@ -115,7 +115,7 @@ impl Broadcast {
     /// Whether members of this kind are told: the first generation crashes on, or misreads, commands that it does not
     /// know.
     pub(crate) fn is_understood(&self, first_generation: bool) -> bool {
-        !(first_generation && self.is_patch())
+        !first_generation || is_old(&self.downlink.event)
     }
 
     /// Appends the frame in this format; with the client's id where the client needs it.
@@ -145,6 +145,11 @@ impl Broadcast {
     fn encoded(&self, format: Format) -> &Encoded {
         self.encoded[index(format)].get_or_init(|| self.downlink.encode(format))
     }
+}
+
+/// Whether the first generation knows this event.
+pub(super) fn is_old(event: &Event) -> bool {
+    !matches!(event, Event::Patched(_) | Event::Notice(_) | Event::RoleChanged { .. })
 }
 
 fn index(format: Format) -> usize {

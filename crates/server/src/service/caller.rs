@@ -2,6 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use grandstand_protocol::ClientId;
 use grandstand_room::session::SessionId;
 
 use crate::router::Session;
@@ -39,6 +40,11 @@ impl Caller {
             CallerKind::Session(session) => Some(session),
             CallerKind::BackEnd => None,
         }
+    }
+
+    /// The client id, when a client acts.
+    pub(crate) fn client(&self) -> Option<&ClientId> {
+        self.as_session().map(|session| &session.identity.client)
     }
 
     /// The id of the session, when a client acts.

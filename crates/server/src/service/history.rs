@@ -18,6 +18,8 @@ pub(super) async fn page(socket: &Socket, at: usize, request: &HistoryRequest) -
         let detail = "this app shows history to members only; join the room first";
         return Err(Fault::because(Code::ConversationLogRejected, detail));
     }
+    let (node, client) = (socket.node(), &session.identity.client);
+    node.moderation.may_read_history(&session.app, &request.room, client, node.clock.wall()).await?;
     let query = HistoryQuery::from_request(request);
     let read = socket.node().store.history(&session.app, &request.room, &query).await;
     let messages = read.map_err(|cause| failed(&cause))?;

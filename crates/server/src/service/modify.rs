@@ -52,6 +52,10 @@ pub(crate) async fn change(
     modification: Modification,
 ) -> Result<Modified, Fault> {
     allowed(app, caller, &modification.change)?;
+    // An edit says something new; a recall does not.
+    if let (Some(client), Change::Edit { .. }) = (caller.client(), &modification.change) {
+        node.moderation.may_send(&app.id, &modification.room, client, node.clock.wall()).await?;
+    }
     let rewritten = hook::message_update(node, app, caller.address, &modification).await?;
     let Modification { room, message, author, mut change } = modification;
     if let (Change::Edit { body, .. }, Some(rewritten)) = (&mut change, rewritten) {

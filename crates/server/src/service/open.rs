@@ -111,7 +111,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let node = Arc::clone(socket.node());
     let client = client_id(&node, request)?;
     let claims = verified(socket, &app.id, &client, open)?;
-    within_open_rate(socket, app, &client)?;
+    may_log_in(socket, app, &client).await?;
     if let Some(at) = socket.session_for(Some(client.as_str())) {
         // Java opens its cached sessions by itself on every connect, beside the app's own open.
         let event = Event::Opened { token: issue(&node, socket.session(at)) };
@@ -231,6 +231,13 @@ fn within_bounds(socket: &Socket, open: &Open) -> Result<(), Fault> {
         return Err(Fault::because(Code::InvalidLogin, detail));
     }
     Ok(())
+}
+
+/// Within the client's rate, and not banned.
+async fn may_log_in(socket: &Socket, app: &App, client: &ClientId) -> Result<(), Fault> {
+    within_open_rate(socket, app, client)?;
+    let node = socket.node();
+    node.moderation.may_open(&app.id, client, socket.address, node.clock.wall()).await
 }
 
 /// Logins are counted like every other command, over reconnects.

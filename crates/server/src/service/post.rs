@@ -116,6 +116,9 @@ pub(super) async fn admit(
     let mentions = mentions(&post.mentions);
     within_size(node, &post.body, &mentions, post.extras)?;
     for_members(app, caller, &post.room)?;
+    if let Some(client) = caller.client() {
+        node.moderation.may_send(&app.id, &post.room, client, node.clock.wall()).await?;
+    }
     let verdict = hook::message_received(node, app, caller.address, &post).await?;
     if let Some(body) = verdict.body {
         within_size(node, &body, &mentions, post.extras)?;

@@ -14,6 +14,7 @@ use tracing::warn;
 use super::{
     departure,
     gaps::{Gap, Own},
+    room::still_welcome,
 };
 use crate::{
     apps::App,
@@ -161,6 +162,9 @@ async fn enter(
     let Some(delivered) = router.join(session, &hub, &claimed, confirmed, scope) else {
         return Ok(Entered::Overtaken);
     };
+    if still_welcome(node, session, &room).await.is_err() {
+        return Ok(Entered::Nowhere);
+    }
     if confirmed != gap {
         let (app, session) = (app.id.clone(), session.identity.session);
         node.positions.note(Position { app, session, epoch, number: confirmed });

@@ -8,15 +8,17 @@ use grandstand_protocol::{Code, Event, Fault, Request, RoomId, StartConversation
 use grandstand_room::{
     attributes::{AttributeUpdate, room_data},
     clock::Millis,
+    moderation::{Act, Actor, Role, may},
     room::Room,
     session::Identity,
     switches::RoomUpdate,
 };
 
-use super::{departure, refusal::Refused, socket::Socket};
+use super::{departure, moderate::rules, refusal::Refused, socket::Socket};
 use crate::{
     cluster::{Except, News},
     hook::{self, Membership},
+    node::Node,
     router::{AppRouter, Session, Turn},
     store::{Claim, Claimed},
 };
@@ -50,6 +52,8 @@ pub(super) async fn join(
     let session = socket.session(at);
     only_oneself(session, members)?;
     let (app, address) = (socket.current_app()?, socket.caller(at).address);
+    let now = socket.node().clock.wall();
+    socket.node().moderation.may_join(&app.id, room, &session.identity.client, now).await?;
     let client = session.identity.client.to_string();
     let change = Membership { room, by: &client, members: std::slice::from_ref(&client) };
     hook::conversation_add(socket.node(), &app, address, change).await?;
@@ -103,6 +107,7 @@ async fn enter(socket: &Socket, at: usize, room: &RoomId) -> Result<Millis, Faul
         }
     };
     router.join(session, &hub, &claimed, claimed.head, scope);
+    still_welcome(node, session, room).await?;
     let Claimed { epoch, updated_at, former, .. } = claimed;
     let client = session.identity.client.clone();
     for left in &former {
@@ -110,6 +115,18 @@ async fn enter(socket: &Socket, at: usize, room: &RoomId) -> Result<Millis, Faul
     }
     node.bus.publish(News::Claimed { app, client, room: room.clone(), epoch, scope }).await;
     Ok(updated_at)
+}
+
+/// Who was blocked while it entered leaves again: when the block was made, nobody was there to be taken out.
+pub(super) async fn still_welcome(node: &Node, session: &Arc<Session>, room: &RoomId) -> Result<(), Fault> {
+    let (app, client) = (&session.app, &session.identity.client);
+    let welcome = node.moderation.may_join(app, room, client, node.clock.wall()).await;
+    if welcome.is_err() {
+        node.router.app(app).leave(session, room);
+        let left = node.store.leave(app, session.identity.session, room).await;
+        left.map_err(|cause| Refused::store(Code::ConversationInternalError, &cause))?;
+    }
+    welcome
 }
 
 /// The turn of a session that is still open here: another socket may have taken it over.
@@ -166,14 +183,19 @@ async fn approved<'a>(
 }
 
 async fn may_update(socket: &Socket, session: &Session, room: &RoomId) -> Result<(), Fault> {
-    let found = find(socket, session, room).await?;
+    let (app, client) = (socket.current_app()?, &session.identity.client);
+    let rules = rules(socket.node(), &app, room).await?;
+    // What all members are shown is another way of speaking.
+    socket.node().moderation.may_send(&app.id, room, client, socket.node().clock.wall()).await?;
     match socket.switches()?.room_update {
         RoomUpdate::Members if session.is_in(room) => Ok(()),
         RoomUpdate::Members => Err(Fault::because(
             Code::ConversationUpdateRejected,
             "only members may change a room; join it first",
         )),
-        RoomUpdate::Moderators if found.creator == session.identity.client.as_str() => Ok(()),
+        RoomUpdate::Moderators if may(Actor::Client(rules.role(client)), Act::ChangeRoom, Role::Member) => {
+            Ok(())
+        }
         RoomUpdate::Moderators | RoomUpdate::BackEnd => {
             let detail = "this app lets only moderators or its back end change rooms";
             Err(Fault::because(Code::ConversationOperationUnauthorized, detail))

@@ -198,7 +198,7 @@ impl Socket {
 }
 
 /// Encodes and queues one frame.
-pub(super) fn push_downlink(outbox: &Outbox, format: Format, downlink: &Downlink) {
+pub(crate) fn push_downlink(outbox: &Outbox, format: Format, downlink: &Downlink) {
     let encoded = downlink.encode(format);
     outbox.push_control(data_frame(encoded.text, &[&encoded.payload]));
 }

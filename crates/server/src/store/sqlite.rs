@@ -6,6 +6,7 @@ mod history_of_app;
 mod ledger;
 mod lookups;
 mod messages;
+mod moderation;
 mod open;
 mod positions;
 mod readers;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use grandstand_protocol::{
-    Body, Command, Downlink, Event, Format, Level, Mentions, Open, Push, Request, RoomId, Send,
+    Body, Command, Downlink, Event, Format, Level, Mentions, Notice, Open, Push, Request, RoomId, Send,
     StartConversation, Token,
 };
 
@@ -131,6 +131,37 @@ impl Guest {
                 return heard;
             }
         }
+    }
+
+    /// The next push of this kind, however long ago it came.
+    pub(crate) async fn hear_event(&mut self, wanted: impl Fn(&Event) -> bool) -> Event {
+        if let Some(at) = self.pushes.iter().position(|told| wanted(&told.event)) {
+            return self.pushes.remove(at).event;
+        }
+        loop {
+            let told = self.read().await.expect("a push before the end");
+            if wanted(&told.event) {
+                return told.event;
+            }
+            self.pushes.push(told);
+        }
+    }
+
+    /// The next notice of silence or a block.
+    pub(crate) async fn hear_notice(&mut self) -> Notice {
+        match self.hear_event(|event| matches!(event, Event::Notice(_))).await {
+            Event::Notice(notice) => *notice,
+            other => panic!("a notice, not {other:?}"),
+        }
+    }
+
+    /// How many notices came before a message with this text.
+    pub(crate) async fn notices_until(&mut self, last: &str) -> usize {
+        self.hear_event(
+            |event| matches!(event, Event::Message(push) if push.body == Body::Text(last.to_owned())),
+        )
+        .await;
+        self.pushes.iter().filter(|told| matches!(told.event, Event::Notice(_))).count()
     }
 
     /// The next command of the server; pings are answered on the way.

@@ -10,6 +10,7 @@ mod first_generation;
 mod guest;
 mod ledger;
 mod levels;
+mod moderation;
 mod opening;
 mod overload;
 mod raw;

@@ -44,6 +44,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
             max_deliveries_per_second: written.max_deliveries_per_second,
             room_limits: RoomLimits { normal: written.room_limits.normal, low: written.room_limits.low },
         },
+        moderation: written.moderation.into(),
         levels,
         allowed_origins: written
             .allowed_origins

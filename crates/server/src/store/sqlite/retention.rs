@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::{
     ledger::{Ledger, set_oldest},
     messages::DEDUPE,
+    moderation::lists,
     rooms, sessions,
 };
 use crate::store::{Retention, Swept};
@@ -33,7 +34,8 @@ pub(super) fn sweep(ledger: &mut Ledger, retention: &Retention, now: Millis) -> 
     (swept.sessions, swept.left) = dropped_sessions(&ledger.connection, now.plus(-retention.sessions))?;
     let marks = marks(&ledger.connection, now.plus(-DEDUPE))?;
     let revocations = revocations(&ledger.connection, now)?;
-    swept.more = left == 0 || [swept.sessions as i64, marks, revocations].contains(&ROWS);
+    let ended = lists::forget_ended(&ledger.connection, now, ROWS)?;
+    swept.more = left == 0 || [swept.sessions as i64, marks, revocations, ended].contains(&ROWS);
     // Last, because it has to look at every room that did not change for long.
     if !swept.more {
         swept.rooms = idle_rooms(ledger, now.plus(-retention.rooms))?;

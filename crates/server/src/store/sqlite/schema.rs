@@ -5,8 +5,12 @@ use rusqlite::Connection;
 use super::open::OpenError;
 
 /// One step a version; `PRAGMA user_version` counts those that were taken.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/0001.sql"), include_str!("schema/0002.sql"), include_str!("schema/0003.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
+];
 
 /// Marks the file as ours: "GRND".
 const APPLICATION_ID: i64 = 0x4752_4e44;

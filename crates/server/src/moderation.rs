@@ -1,0 +1,209 @@
+//! What this node remembers of the rules of rooms and the bans of apps: read at first use, and anew after each change.
+
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use grandstand_protocol::{AppId, ClientId, Code, Fault, RoomId};
+use grandstand_room::{ban::Bans, clock::Millis, moderation::RoomRules};
+use tracing::error;
+
+use crate::{
+    service::TRY_AGAIN,
+    store::{Store, StoreError},
+};
+
+/// Clients and rooms remembered at most, about a hundred bytes each; beyond that all are forgotten and read again as
+/// needed.
+const REMEMBERED: usize = 200_000;
+
+/// One per node. Checks are look-ups in memory while nobody changes a rule.
+pub(crate) struct Moderation {
+    store: Arc<dyn Store>,
+    remembered: Mutex<Remembered>,
+}
+
+#[derive(Default)]
+struct Remembered {
+    rooms: HashMap<(AppId, RoomId), Arc<RoomRules>>,
+    bans: HashMap<AppId, Arc<Bans>>,
+    /// Clients and rooms in `rooms`.
+    size: usize,
+    /// Counts changes: what was read before one is not kept after it.
+    changes: u64,
+}
+
+impl std::fmt::Debug for Moderation {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Moderation").finish_non_exhaustive()
+    }
+}
+
+impl Moderation {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, remembered: Mutex::default() }
+    }
+
+    /// Whether a client may say something in a room, be it a new message or an edit. Of a room that does not exist,
+    /// others have to say so.
+    pub(crate) async fn may_send(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        client: &ClientId,
+        now: Millis,
+    ) -> Result<(), Fault> {
+        let Some(rules) = self.rules(app, room, now).await? else { return Ok(()) };
+        match rules.refuses_message(client, now) {
+            None => Ok(()),
+            Some(code) => Err(Fault::because(code, words(code))),
+        }
+    }
+
+    /// Whether a client may be in a room.
+    pub(crate) async fn may_join(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        client: &ClientId,
+        now: Millis,
+    ) -> Result<(), Fault> {
+        let rules = self.rules(app, room, now).await?;
+        if rules.is_some_and(|rules| rules.is_blocked(client, now)) {
+            return Err(Fault::because(Code::BlockedByConv, words(Code::BlockedByConv)));
+        }
+        Ok(())
+    }
+
+    /// Whether a client may read a room's history.
+    pub(crate) async fn may_read_history(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        client: &ClientId,
+        now: Millis,
+    ) -> Result<(), Fault> {
+        let rules = self.rules(app, room, now).await?;
+        if rules.is_some_and(|rules| rules.is_blocked(client, now)) {
+            return Err(Fault::because(Code::ConversationLogRejected, words(Code::BlockedByConv)));
+        }
+        Ok(())
+    }
+
+    /// Whether a client may log in from an address.
+    pub(crate) async fn may_open(
+        &self,
+        app: &AppId,
+        client: &ClientId,
+        address: IpAddr,
+        now: Millis,
+    ) -> Result<(), Fault> {
+        match self.bans(app, now).await?.find(client, Some(address), now) {
+            None => Ok(()),
+            Some(ban) => Err(banned(ban.reason.as_deref())),
+        }
+    }
+
+    /// All rules of a room; `None` when there is no such room.
+    pub(crate) async fn rules(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        now: Millis,
+    ) -> Result<Option<Arc<RoomRules>>, Fault> {
+        let key = (app.clone(), room.clone());
+        let before = {
+            let remembered = self.lock();
+            if let Some(known) = remembered.rooms.get(&key) {
+                return Ok(Some(Arc::clone(known)));
+            }
+            remembered.changes
+        };
+        let read = self.store.room_rules(app, room, now).await.map_err(|cause| unread(&cause))?;
+        let Some(rules) = read.map(Arc::new) else { return Ok(None) };
+        let mut remembered = self.lock();
+        if remembered.changes == before {
+            remembered.keep(key, Arc::clone(&rules));
+        }
+        Ok(Some(rules))
+    }
+
+    /// All bans of an app.
+    pub(crate) async fn bans(&self, app: &AppId, now: Millis) -> Result<Arc<Bans>, Fault> {
+        let before = {
+            let remembered = self.lock();
+            if let Some(known) = remembered.bans.get(app) {
+                return Ok(Arc::clone(known));
+            }
+            remembered.changes
+        };
+        let read = self.store.bans(app, now).await.map_err(|cause| unread(&cause))?;
+        let bans = Arc::new(Bans::new(read));
+        let mut remembered = self.lock();
+        if remembered.changes == before {
+            remembered.bans.insert(app.clone(), Arc::clone(&bans));
+        }
+        Ok(bans)
+    }
+
+    /// The rules of a room have changed, or it is gone.
+    pub(crate) fn forget(&self, app: &AppId, room: &RoomId) {
+        let mut remembered = self.lock();
+        remembered.changes += 1;
+        if let Some(known) = remembered.rooms.remove(&(app.clone(), room.clone())) {
+            remembered.size -= known.size() + 1;
+        }
+    }
+
+    /// The bans of an app have changed.
+    pub(crate) fn forget_bans(&self, app: &AppId) {
+        let mut remembered = self.lock();
+        remembered.changes += 1;
+        remembered.bans.remove(app);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Remembered {
+    fn keep(&mut self, key: (AppId, RoomId), rules: Arc<RoomRules>) {
+        if self.size > REMEMBERED {
+            self.rooms.clear();
+            self.size = 0;
+        }
+        self.size += rules.size() + 1;
+        if let Some(former) = self.rooms.insert(key, rules) {
+            self.size -= former.size() + 1;
+        }
+    }
+}
+
+/// What keeps a banned client out.
+pub(crate) fn banned(reason: Option<&str>) -> Fault {
+    let detail = match reason {
+        Some(reason) => format!("this client is banned from the app: {reason}"),
+        None => "this client is banned from the app".to_owned(),
+    };
+    Fault::because(Code::Blacklisted, detail)
+}
+
+/// What the client is told, beside the code.
+fn words(code: Code) -> &'static str {
+    match code {
+        Code::BlockedByConv => "this room has blocked you",
+        Code::Silenced => "you are silenced in this room",
+        Code::ConversationTemporaryBlacklisted => {
+            "you are silenced in this room for some time; try again later"
+        }
+        _ => "the rules of this room do not allow it",
+    }
+}
+
+fn unread(cause: &StoreError) -> Fault {
+    error!(%cause, "could not read rules");
+    Fault::because(Code::InternalError, TRY_AGAIN)
+}
