@@ -13,6 +13,7 @@ pub mod levels;
 pub mod moderation;
 pub mod pace;
 pub mod query;
+pub mod quota;
 pub mod rates;
 pub mod resume;
 pub mod ring;

@@ -8,7 +8,7 @@ use grandstand_room::{levels::LevelRule, moderation::ModerationSwitches, switche
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
-use crate::hook::HookSettings;
+use crate::{hook::HookSettings, quota::QuotaSettings};
 
 /// A key in clear, because signatures are verified with it. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub struct App {
     pub levels: Vec<LevelRule>,
     /// Web origins that may connect, in lower case; empty means any.
     pub allowed_origins: Vec<String>,
+    /// How much its back end may ask.
+    pub quotas: QuotaSettings,
     /// Whom its hooks ask; `None` when it has none.
     pub hooks: Option<HookSettings>,
 }
@@ -81,6 +83,7 @@ impl App {
             moderation: ModerationSwitches::default(),
             levels: Vec::new(),
             allowed_origins: Vec::new(),
+            quotas: QuotaSettings::default(),
             hooks: None,
         }
     }

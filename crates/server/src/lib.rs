@@ -14,6 +14,7 @@ mod moderation;
 pub mod node;
 mod positions;
 pub mod program;
+pub mod quota;
 pub mod router;
 pub mod service;
 pub mod shutdown;

@@ -32,6 +32,7 @@ use crate::{
     hook::Hooks,
     moderation::Moderation,
     positions::Positions,
+    quota::{Lockout, Quotas},
     router::Router,
     service::{departure, gaps::Gaps},
     store::{CreateError, NodeId, Store, StoreError},
@@ -65,6 +66,10 @@ pub struct Node {
     pub(crate) gaps: Gaps,
     /// Rules of rooms, and bans.
     pub(crate) moderation: Arc<Moderation>,
+    /// What back ends used of their quotas.
+    pub(crate) quotas: Quotas,
+    /// Who tries wrong keys.
+    pub(crate) lockout: Lockout,
     /// The ways to the apps' own back ends.
     pub(crate) hooks: Hooks,
     random: Mutex<StdRng>,
@@ -131,6 +136,8 @@ impl Node {
             visitors: Visitors::known(today, visitors),
             gaps: Gaps::default(),
             moderation,
+            quotas: Quotas::default(),
+            lockout: Lockout::default(),
             hooks,
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,

@@ -96,6 +96,8 @@ fn forget(node: &Node) {
         app.forget_idle_rates(monotonic);
         app.forget_empty_rooms();
     }
+    node.quotas.forget_old(monotonic);
+    node.lockout.forget_old(monotonic);
     let now = node.clock.wall();
     node.revocations.write().unwrap_or_else(std::sync::PoisonError::into_inner).prune(now);
 }

@@ -103,6 +103,17 @@ fn every_switch_of_an_app_arrives() {
 }
 
 #[test]
+fn quotas_arrive_and_are_never_nothing() {
+    let config = from_text(&app("[apps.quotas]\nmessages_per_minute = 9000")).unwrap();
+    let quotas = &config.apps[0].quotas;
+    assert_eq!((quotas.messages_per_minute, quotas.by_key_per_minute), (9000, 120));
+    for key in ["messages_per_minute", "by_key_per_minute"] {
+        let refused = from_text(&app(&format!("[apps.quotas]\n{key} = 0"))).unwrap_err();
+        assert!(refused.contains(&format!("quotas.{key} is 0")), "{refused}");
+    }
+}
+
+#[test]
 fn level_rules_arrive_in_their_order() {
     let text = app("[[apps.levels]]\nlctype = 7\nlevel = \"high\"\n\
         [[apps.levels]]\nsender = \"admin-*\"\nlevel = \"normal\"\noverride = true\n\

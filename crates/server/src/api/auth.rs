@@ -6,11 +6,7 @@ use axum::extract::FromRequestParts;
 use http::{HeaderMap, StatusCode, request::Parts};
 
 use super::error::ApiError;
-use crate::{
-    apps::{App, AppsHandle},
-    gateway::handshake::Connection,
-    node::Node,
-};
+use crate::{apps::App, gateway::handshake::Connection, node::Node};
 
 /// A request with valid keys.
 #[derive(Debug)]
@@ -45,7 +41,8 @@ impl FromRequestParts<Arc<Node>> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
-        authenticate(&node.apps, &parts.headers).ok_or_else(ApiError::unauthorized)
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, node).await?;
+        authenticate(node, address, &parts.headers)
     }
 }
 
@@ -53,9 +50,8 @@ impl FromRequestParts<Arc<Node>> for ByMaster {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
-        let authenticated = authenticate(&node.apps, &parts.headers);
-        let by_master = authenticated.filter(|request| request.proven == Proven::Master);
-        by_master.map(|request| Self(request.app)).ok_or_else(ApiError::unauthorized)
+        let authenticated = Authenticated::from_request_parts(parts, node).await?;
+        if authenticated.is_back_end() { Ok(Self(authenticated.app)) } else { Err(ApiError::unauthorized()) }
     }
 }
 
@@ -70,23 +66,67 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
-/// Unknown apps and wrong keys look the same from outside.
-fn authenticate(apps: &AppsHandle, headers: &HeaderMap) -> Option<Authenticated> {
-    let one_of = |names: [&str; 3]| names.into_iter().find_map(|name| headers.get(name)?.to_str().ok());
-    let id = one_of(["x-lc-id", "x-avoscloud-application-id", "x-uluru-application-id"])?;
-    let app = apps.get(id)?;
-    // Every credential that is there has to be right.
-    let checks = [
-        one_of(["x-lc-key", "x-avoscloud-application-key", "x-uluru-application-key"])
-            .map(|key| by_key(&app, key)),
-        one_of(["x-avoscloud-master-key", "x-uluru-master-key", "x-uluru-application-master-key"])
-            .map(|key| app.master_key.matches(key).then_some(Proven::Master)),
-        one_of(["x-lc-sign", "x-avoscloud-request-sign", "x-uluru-request-sign"])
-            .map(|sign| by_sign(&app, sign)),
-    ];
-    let given: Option<Vec<Proven>> = checks.into_iter().flatten().collect();
-    let proven = given?.into_iter().max()?;
-    Some(Authenticated { app, proven })
+/// Unknown apps and wrong keys look the same from outside. After too many wrong keys, none is looked at.
+fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Result<Authenticated, ApiError> {
+    let presented = Presented::read(headers);
+    let app = presented.app.and_then(|id| node.apps.get(id)).ok_or_else(ApiError::unauthorized)?;
+    if presented.is_empty() {
+        return Err(ApiError::unauthorized());
+    }
+    let now = node.uptime();
+    let attempt = node.lockout.attempt(address, &app.id, presented.claims_master(), &presented, now)?;
+    match presented.prove(&app) {
+        Some(proven) => Ok(Authenticated { app, proven }),
+        None => {
+            node.lockout.note(attempt, now);
+            Err(ApiError::unauthorized())
+        }
+    }
+}
+
+/// What a request says of who sends it.
+#[derive(Debug, Hash)]
+struct Presented<'a> {
+    app: Option<&'a str>,
+    key: Option<&'a str>,
+    master_key: Option<&'a str>,
+    sign: Option<&'a str>,
+}
+
+impl<'a> Presented<'a> {
+    fn read(headers: &'a HeaderMap) -> Self {
+        let one_of = |names: [&str; 3]| names.into_iter().find_map(|name| headers.get(name)?.to_str().ok());
+        Self {
+            app: one_of(["x-lc-id", "x-avoscloud-application-id", "x-uluru-application-id"]),
+            key: one_of(["x-lc-key", "x-avoscloud-application-key", "x-uluru-application-key"]),
+            master_key: one_of([
+                "x-avoscloud-master-key",
+                "x-uluru-master-key",
+                "x-uluru-application-master-key",
+            ]),
+            sign: one_of(["x-lc-sign", "x-avoscloud-request-sign", "x-uluru-request-sign"]),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.key.is_none() && self.master_key.is_none() && self.sign.is_none()
+    }
+
+    fn claims_master(&self) -> bool {
+        let says_so = |text: Option<&str>| text.is_some_and(|text| text.ends_with(",master"));
+        self.master_key.is_some() || says_so(self.key) || says_so(self.sign)
+    }
+
+    /// Every credential that is there has to be right.
+    fn prove(&self, app: &App) -> Option<Proven> {
+        let checks = [
+            self.key.map(|key| by_key(app, key)),
+            self.master_key.map(|key| app.master_key.matches(key).then_some(Proven::Master)),
+            self.sign.map(|sign| by_sign(app, sign)),
+        ];
+        let given: Option<Vec<Proven>> = checks.into_iter().flatten().collect();
+        given?.into_iter().max()
+    }
 }
 
 /// `KEY`, or `MASTERKEY,master`.
@@ -112,7 +152,7 @@ fn by_sign(app: &App, text: &str) -> Option<Proven> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apps::Apps;
+    use crate::apps::{Apps, AppsHandle};
 
     #[test]
     fn keys_and_signatures_of_three_eras() {
@@ -148,7 +188,11 @@ mod tests {
         ] {
             let map =
                 headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-            let found = authenticate(&apps, &map).map(|request| request.proven);
+            let presented = Presented::read(&map);
+            let app = presented.app.and_then(|id| apps.get(id));
+            let found = app.and_then(|app| presented.prove(&app));
+            let claimed = presented.claims_master();
+            assert!(claimed || found != Some(Proven::Master), "who is the back end says so: {headers:?}");
             assert_eq!(found, proven, "{headers:?}");
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
-    auth::Authenticated,
+    auth::{Authenticated, ClientAddress},
     body::JsonBody,
     conversations::{self, CLASS},
     error::ApiError,
@@ -43,6 +43,7 @@ struct Part {
 pub(super) async fn run(
     State(node): State<Arc<Node>>,
     by: Authenticated,
+    ClientAddress(address): ClientAddress,
     JsonBody(Batch { requests }): JsonBody<Batch, BYTES>,
 ) -> Result<Json<Value>, ApiError> {
     if requests.len() > REQUESTS {
@@ -50,7 +51,11 @@ pub(super) async fn run(
     }
     let mut answers = Vec::with_capacity(requests.len());
     for part in requests {
-        answers.push(match answer(&node, &by, part).await {
+        let answered = match conversations::count(&node, &by, address) {
+            Ok(()) => answer(&node, &by, part).await,
+            Err(refusal) => Err(refusal),
+        };
+        answers.push(match answered {
             Ok(success) => json!({ "success": success }),
             Err(error) => json!({ "error": error.to_json() }),
         });
@@ -58,7 +63,7 @@ pub(super) async fn run(
     Ok(Json(Value::Array(answers)))
 }
 
-async fn answer(node: &Node, by: &Authenticated, part: Part) -> Result<Value, ApiError> {
+async fn answer(node: &Arc<Node>, by: &Authenticated, part: Part) -> Result<Value, ApiError> {
     let Part { method, path, body, params } = part;
     let elsewhere = || {
         let error = format!("a batch here is about {CLASS} only: send other requests one by one");

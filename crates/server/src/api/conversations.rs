@@ -1,21 +1,21 @@
 //! Rooms as LeanCloud's storage shows them (protocol 6.5): the class `_Conversation`, with the app's key or its master
 //! key.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     Json,
-    extract::State,
+    extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
 };
-use grandstand_protocol::{AppId, RoomId};
+use grandstand_protocol::{AppId, Code, RoomId};
 use grandstand_room::{creation::lets_everybody_write, room::Room, switches::RoomsByKey};
-use http::{StatusCode, header};
+use http::{StatusCode, header, request::Parts};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    auth::Authenticated,
+    auth::{Authenticated, ClientAddress},
     body::JsonBody,
     error::ApiError,
     listing::{Keys, Listing},
@@ -23,7 +23,11 @@ use super::{
     rooms,
     routes::Routes,
 };
-use crate::{node::Node, service::room::record};
+use crate::{
+    node::Node,
+    quota::Call,
+    service::{Refused, room::record},
+};
 
 /// Where the class is.
 pub(super) const CLASS: &str = "/1.1/classes/_Conversation";
@@ -63,9 +67,31 @@ pub(super) struct Reading {
     keys: String,
 }
 
+/// Whoever asks about rooms. The app's key is in everybody's hands, so from each address it opens only so often.
+struct Asking(Authenticated);
+
+impl FromRequestParts<Arc<Node>> for Asking {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
+        let by = Authenticated::from_request_parts(parts, node).await?;
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, node).await?;
+        count(node, &by, address)?;
+        Ok(Self(by))
+    }
+}
+
+/// Counts a request of whoever has the app's key.
+pub(super) fn count(node: &Node, by: &Authenticated, address: IpAddr) -> Result<(), ApiError> {
+    if !by.is_back_end() {
+        node.quotas.take(&by.app, Call::ByKey(address), node.uptime())?;
+    }
+    Ok(())
+}
+
 async fn create_one(
     State(node): State<Arc<Node>>,
-    by: Authenticated,
+    Asking(by): Asking,
     Query(saving): Query<Saving>,
     JsonBody(fields): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
@@ -76,7 +102,7 @@ async fn create_one(
 
 async fn list_some(
     State(node): State<Arc<Node>>,
-    by: Authenticated,
+    Asking(by): Asking,
     Query(listing): Query<Listing>,
 ) -> Result<Json<Value>, ApiError> {
     list(&node, &by, listing).await.map(Json)
@@ -84,7 +110,7 @@ async fn list_some(
 
 async fn show_one(
     State(node): State<Arc<Node>>,
-    by: Authenticated,
+    Asking(by): Asking,
     Path(room): Path<String>,
     Query(reading): Query<Reading>,
 ) -> Result<Json<Value>, ApiError> {
@@ -93,7 +119,7 @@ async fn show_one(
 
 async fn change_one(
     State(node): State<Arc<Node>>,
-    by: Authenticated,
+    Asking(by): Asking,
     Path(room): Path<String>,
     Query(saving): Query<Saving>,
     JsonBody(fields): JsonBody<Map<String, Value>>,
@@ -103,7 +129,7 @@ async fn change_one(
 
 async fn delete_some(
     State(node): State<Arc<Node>>,
-    by: Authenticated,
+    Asking(by): Asking,
     Path(rooms): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     delete(&node, &by, &rooms).await.map(Json)
@@ -117,9 +143,7 @@ pub(super) async fn create(
 ) -> Result<Value, ApiError> {
     allowed(by, RoomsByKey::Create)?;
     if !matches!(fields.get("tr"), Some(Value::Bool(true))) {
-        return Err(
-            crate::service::Refused::not_a_room("only chat rooms can be made here: set tr to true").into()
-        );
+        return Err(Refused::not_a_room("only chat rooms can be made here: set tr to true").into());
     }
     // Whoever has the app's key may be anybody: a room's creator is one of its moderators.
     if fields.contains_key("c") && !by.is_back_end() {
@@ -149,7 +173,7 @@ pub(super) async fn show(
 }
 
 pub(super) async fn change(
-    node: &Node,
+    node: &Arc<Node>,
     by: &Authenticated,
     room: String,
     saving: &Saving,
@@ -170,17 +194,17 @@ pub(super) async fn change(
 
 /// One room, or several whose ids stand in a row with commas, as the JavaScript SDK asks. One that is gone already is
 /// no failure.
-pub(super) async fn delete(node: &Node, by: &Authenticated, rooms: &str) -> Result<Value, ApiError> {
-    let rooms: Vec<RoomId> = rooms.split(',').filter(|room| !room.is_empty()).map(RoomId::from).collect();
-    if rooms.len() > IDS {
+pub(super) async fn delete(node: &Arc<Node>, by: &Authenticated, listed: &str) -> Result<Value, ApiError> {
+    let ids: Vec<RoomId> = listed.split(',').filter(|room| !room.is_empty()).map(RoomId::from).collect();
+    if ids.len() > IDS {
         return Err(ApiError::bad_request(format!("at most {IDS} rooms can be deleted at once")));
     }
-    for room in &rooms {
+    for room in &ids {
         may_write(node, by, room).await?;
     }
-    for room in &rooms {
-        match record::delete(node, &by.app.id, room).await {
-            Err(fault) if fault.is(grandstand_protocol::Code::ConversationNotFound) => {}
+    for room in &ids {
+        match rooms::delete(node, &by.app.id, room).await {
+            Err(fault) if fault.is(Code::ConversationNotFound) => {}
             deleted => deleted?,
         }
     }
@@ -190,7 +214,7 @@ pub(super) async fn delete(node: &Node, by: &Authenticated, rooms: &str) -> Resu
 /// The room, with the storage's own word where there is none.
 async fn find(node: &Node, app: &AppId, room: &RoomId) -> Result<Room, ApiError> {
     record::find(node, app, room).await.map_err(|fault| {
-        let is_absent = fault.is(grandstand_protocol::Code::ConversationNotFound);
+        let is_absent = fault.is(Code::ConversationNotFound);
         let error = ApiError::from(fault);
         if is_absent { error.with_code(NO_SUCH_OBJECT) } else { error }
     })

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use grandstand_protocol::{Code, Fault};
+use grandstand_room::rates::Wait;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value};
 use tracing::error;
@@ -75,6 +76,12 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         error!(%error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log says more")
+    }
+}
+
+impl From<Wait> for ApiError {
+    fn from(Wait(wait): Wait) -> Self {
+        Self::too_many_requests(wait)
     }
 }
 

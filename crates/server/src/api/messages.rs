@@ -19,6 +19,7 @@ use super::{
 use crate::{
     apps::App,
     node::Node,
+    quota::Call,
     service::{
         caller::Caller,
         history,
@@ -88,6 +89,7 @@ pub(super) async fn send_as(
     caller: Caller,
     message: Post,
 ) -> Result<Json<Value>, ApiError> {
+    node.quotas.take(&app, Call::Message, node.uptime())?;
     let worker = Arc::clone(node);
     let sent = node.see_through(async move {
         let posted = post(&worker, &app, &caller, message).await?;
@@ -219,6 +221,7 @@ pub(super) async fn change_as(
     named: Named,
     change: Change,
 ) -> Result<Json<Value>, ApiError> {
+    node.quotas.take(&app, Call::Message, node.uptime())?;
     let worker = Arc::clone(node);
     let changed = node.see_through(async move {
         let Named { room, message, author, timestamp } = named;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
-use grandstand_protocol::{AppId, RoomId};
+use grandstand_protocol::{AppId, Fault, RoomId};
 use grandstand_room::{
     attributes::AttributeUpdate,
     creation::{Creation, CreationError},
@@ -94,7 +94,7 @@ async fn delete_one(
     ByMaster(app): ByMaster,
     Path(room): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    record::delete(&node, &app.id, &RoomId::new(room)).await?;
+    delete(&node, &app.id, &RoomId::new(room)).await?;
     Ok(Json(json!({})))
 }
 
@@ -147,14 +147,24 @@ pub(super) async fn create(node: &Node, app: &AppId, fields: Map<String, Value>)
 
 /// A change by the fields of a request, of which the members hear.
 pub(super) async fn change(
-    node: &Node,
+    node: &Arc<Node>,
     app: &AppId,
     room: &RoomId,
     fields: Map<String, Value>,
 ) -> Result<Room, ApiError> {
     let update = AttributeUpdate::of(fields).map_err(|cause| Refused::update(&cause))?;
-    let changed = record::change(node, app, room, &update).await?;
-    let room = changed.room.clone();
-    changed.announce(node, app, String::new(), Except::Nobody).await;
-    Ok(room)
+    let (worker, app, room) = (Arc::clone(node), app.clone(), room.clone());
+    let changed = node.see_through(async move {
+        let changed = record::change(&worker, &app, &room, &update).await?;
+        let room = changed.room.clone();
+        changed.announce(&worker, &app, String::new(), Except::Nobody).await;
+        Ok(room)
+    });
+    changed.await
+}
+
+/// Removes a room, and its members from it.
+pub(super) async fn delete(node: &Arc<Node>, app: &AppId, room: &RoomId) -> Result<(), Fault> {
+    let (worker, app, room) = (Arc::clone(node), app.clone(), room.clone());
+    node.see_through(async move { record::delete(&worker, &app, &room).await }).await
 }

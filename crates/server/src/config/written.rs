@@ -2,6 +2,7 @@
 
 mod hooks;
 mod moderation;
+mod quotas;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -17,6 +18,7 @@ use super::units::{Period, Size};
 
 pub(super) use hooks::{Hooks, OnFailure, Webhook};
 pub(super) use moderation::Moderation;
+pub(super) use quotas::Quotas;
 
 const KIB: usize = 1024;
 
@@ -200,6 +202,7 @@ pub(super) struct App {
     pub(super) max_deliveries_per_second: Option<u32>,
     pub(super) allowed_origins: Vec<String>,
     pub(super) room_limits: RoomLimits,
+    pub(super) quotas: Quotas,
     pub(super) levels: Vec<LevelRule>,
     pub(super) moderation: Moderation,
     pub(super) hooks: Option<Hooks>,
@@ -229,6 +232,7 @@ impl Default for App {
             max_deliveries_per_second: None,
             allowed_origins: Vec::new(),
             room_limits: RoomLimits::default(),
+            quotas: Quotas::default(),
             levels: Vec::new(),
             moderation: Moderation::default(),
             hooks: None,

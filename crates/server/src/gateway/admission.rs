@@ -92,7 +92,7 @@ pub enum Refusal {
 
 /// What counts as one address: of IPv6 the /64, because a household gets that many for one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Address(IpAddr);
+pub(crate) struct Address(pub(crate) IpAddr);
 
 impl From<IpAddr> for Address {
     fn from(address: IpAddr) -> Self {

@@ -10,6 +10,7 @@ mod guest;
 mod history;
 mod http;
 mod messages;
+mod quotas;
 #[path = "../gateway/raw.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod raw;

@@ -9,6 +9,7 @@ use grandstand_room::{budget::RoomLimits, levels::LevelRule, switches::Switches}
 use crate::{
     apps::{App, Secret},
     config::written,
+    quota::QuotaSettings,
 };
 
 /// The app at this place of the file. Mistakes in its rules join the `problems`.
@@ -51,6 +52,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
             .iter()
             .map(|origin| origin.trim_end_matches('/').to_ascii_lowercase())
             .collect(),
+        quotas: written.quotas.into(),
         hooks,
     }
 }
@@ -92,6 +94,7 @@ pub(super) fn check(apps: &[App], problems: &mut Vec<String>) {
             ));
         }
         check_rates(app, &named, problems);
+        check_quotas(&app.quotas, &named, problems);
         for origin in &app.allowed_origins {
             if !origin.starts_with("http://") && !origin.starts_with("https://") {
                 problems.push(format!(
@@ -106,6 +109,16 @@ pub(super) fn check(apps: &[App], problems: &mut Vec<String>) {
     let demos: Vec<_> = apps.iter().filter(|app| app.demo).map(|app| app.id.as_str()).collect();
     if demos.len() > 1 {
         problems.push(format!("demo is on for {}: /demo shows a room of one app", demos.join(" and ")));
+    }
+}
+
+fn check_quotas(quotas: &QuotaSettings, named: &str, problems: &mut Vec<String>) {
+    for (key, value) in
+        [("messages_per_minute", quotas.messages_per_minute), ("by_key_per_minute", quotas.by_key_per_minute)]
+    {
+        if value == 0 {
+            problems.push(format!("{named}: quotas.{key} is 0: every such call would be refused"));
+        }
     }
 }
 
