@@ -6,6 +6,7 @@ use std::{fs, time::Duration};
 use grandstand::{
     apps::App,
     config::{Config, Flags, Sources},
+    hook::Policy,
 };
 use grandstand_protocol::Level;
 use grandstand_room::{
@@ -205,6 +206,15 @@ fn mistakes_name_the_key_and_its_place() {
         ("[[apps]]\n[[apps.levels]]\nroom = \"r\"\n", &["grandstand.toml:3:1: unknown key `room`"]),
         ("[[apps]]\n[apps.room_limits]\nhigh = 1\n", &["grandstand.toml:3:1: unknown key `high`"]),
         ("[fanout]\npacing = \"1ms\"\n", &["grandstand.toml:2:1: unknown key `pacing`", "`lag`"]),
+        ("[[apps]]\n[apps.hooks]\nurl = \"\"\n", &["grandstand.toml:3:1: unknown key `url`", "`engine`"]),
+        (
+            "[[apps]]\n[apps.hooks.on_failure]\nmessage_sent = \"refuse\"\n",
+            &["grandstand.toml:3:1: unknown key `message_sent`", "`message_received`"],
+        ),
+        (
+            "[[apps]]\n[apps.webhook]\nurl = \"http://a\"\n",
+            &["grandstand.toml:2:1:", "missing field `secret`"],
+        ),
         ("[server\n", &["grandstand.toml:1:8"]),
     ] {
         let error = from_text(text).unwrap_err();
@@ -266,6 +276,54 @@ fn values_that_make_no_sense_are_refused_in_words() {
         let error = from_text(text).unwrap_err();
         assert!(error.contains(expected), "{text:?}: {error}");
     }
+}
+
+#[test]
+fn hooks_need_one_address_that_can_be_called() {
+    let engine = |url: &str, more: &str| {
+        app(&format!("[apps.hooks]\nengine = \"{url}\"\nhook_key = \"the-hook-key\"\n{more}"))
+    };
+    let webhook = |url: &str, more: &str| {
+        app(&format!("[apps.webhook]\nurl = \"{url}\"\nsecret = \"the-secret\"\n{more}"))
+    };
+    let good = "http://127.0.0.1:3000/engine";
+    let on_failure = "[apps.hooks.on_failure]\nmessage_received = \"refuse\"";
+    let config = from_text(&engine(good, on_failure)).unwrap();
+    let settings = config.apps[0].hooks.as_ref().unwrap();
+    assert_eq!((settings.timeout, settings.queue, settings.workers), (Duration::from_secs(3), 10_000, 8));
+    assert_eq!(settings.on_failure.message_received, Policy::Refuse);
+    assert_eq!(settings.on_failure.client_sign, Policy::Refuse, "who somebody is, is not guessed");
+    assert_eq!(settings.on_failure.conversation_add, Policy::Allow);
+    assert!(!format!("{config:?}").contains("the-hook-key"));
+    let both = engine(good, "") + "[apps.webhook]\nurl = \"http://a\"\nsecret = \"s\"\n";
+    let no_key = app("[apps.hooks]\nengine = \"http://a\"");
+    let key_for_nobody = webhook("http://a", "[apps.hooks]\nhook_key = \"k\"");
+    for (text, expected) in [
+        (both.as_str(), "hooks.engine and webhook are both there"),
+        (&app("[apps.hooks]\nqueue = 5"), "nobody would be asked"),
+        (&no_key, "hooks.hook_key: the key is needed"),
+        (&engine(good, "").replace("the-hook-key", "zwei Worte"), "hooks.hook_key: the key is needed"),
+        (&key_for_nobody, "hooks.hook_key belongs to an engine"),
+        (&engine("engine.example.com", ""), "hooks.engine: \"engine.example.com\" is no URL"),
+        (&engine("ftp://engine.example.com", ""), "is no http:// or https:// URL"),
+        (&engine("file:///etc/passwd", ""), "is no http:// or https:// URL"),
+        (&engine("https://name:word@engine.example.com", ""), "must not carry a name or a password"),
+        (&engine("https://engine.example.com/?a=b", ""), "must end with its path"),
+        (&engine("https://engine.example.com/#there", ""), "must end with its path"),
+        (&engine(good, "queue = 0"), "hooks.queue is 0"),
+        (&engine(good, "workers = 0"), "hooks.workers is 0"),
+        (&engine(good, "concurrency = 0"), "hooks.concurrency is 0"),
+        (&engine(good, "breaker_failures = 0"), "hooks.breaker_failures is 0"),
+        (&engine(good, "timeout = \"1ms\""), "hooks.timeout is shorter than 10ms"),
+        (&engine(good, "timeout = \"2m\""), "hooks.timeout is longer than a minute"),
+        (&webhook("http://a", "").replace("the-secret", ""), "webhook.secret is empty"),
+        (&webhook("http://a", "events = [\"receiversOffline\"]"), "\"receiversOffline\" is no event"),
+    ] {
+        let error = from_text(text).unwrap_err();
+        assert!(error.contains(expected), "{text:?}: {error}");
+    }
+    let password = from_text(&engine("https://name:word@engine.example.com", "")).unwrap_err();
+    assert!(!password.contains("word@"), "{password}");
 }
 
 #[test]

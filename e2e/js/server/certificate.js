@@ -4,7 +4,8 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-export function makeCertificate() {
+/** With `authority: false` it is no authority for others: Rust's TLS takes one that is for no server. */
+export function makeCertificate({ authority = true } = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'grandstand-e2e-tls-'));
   const certificate = path.join(folder, 'certificate.pem');
   const privateKey = path.join(folder, 'private-key.pem');
@@ -14,6 +15,7 @@ export function makeCertificate() {
       'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
       '-days', '2', '-subj', '/CN=localhost',
       '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1',
+      ...(authority ? [] : ['-addext', 'basicConstraints=critical,CA:FALSE']),
       '-keyout', privateKey, '-out', certificate,
     ],
     { stdio: 'pipe' },

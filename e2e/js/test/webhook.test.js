@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createSecureServer } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,6 +12,7 @@ import { after, before, describe, it } from 'node:test';
 import { logIn, logOutAll } from '../sdk/client.js';
 import { refused } from '../sdk/refusal.js';
 import { V5 } from '../sdk/versions.js';
+import { makeCertificate } from '../server/certificate.js';
 import { startServer } from '../server/grandstand.js';
 import { eventually } from '../support/wait.js';
 
@@ -80,5 +82,55 @@ describe('the receiver of the documents', () => {
     assert.equal(await ask(now - 1, sign(now)), 401, 'the time is signed, too');
     assert.equal(await ask(now - 3600, sign(now - 3600)), 401, 'an old one is nobody’s');
     assert.equal(await ask(now, ''), 401);
+  });
+});
+
+describe('a webhook behind TLS', () => {
+  const tls = makeCertificate({ authority: false });
+  const events = [];
+  let receiver;
+  let config;
+  before(async () => {
+    const files = { cert: readFileSync(tls.certificate), key: readFileSync(tls.privateKey) };
+    receiver = createSecureServer(files, async (request, response) => {
+      events.push(JSON.parse(Buffer.concat(await request.toArray())).event);
+      response.end('{"drop":true}');
+    }).listen(0, '127.0.0.1');
+    await once(receiver, 'listening');
+    const url = `https://127.0.0.1:${receiver.address().port}/`;
+    const hooks = { on_failure: { message_received: 'refuse' } };
+    config = { webhook: { url, secret: SECRET, events: ['messageReceived'] }, hooks };
+  });
+  after(async () => {
+    await logOutAll();
+    receiver.closeAllConnections();
+    receiver.close();
+    rmSync(tls.folder, { recursive: true, force: true });
+  });
+
+  /** Tries to send a message through a server of its own; tells the code of the refusal. */
+  async function send() {
+    const server = await startServer({ app: config });
+    try {
+      const alice = await logIn(V5, server);
+      return (await refused(alice.say(await alice.createRoom(), 'hello'), [4402, 4200])).code;
+    } finally {
+      await server.dispose();
+    }
+  }
+
+  it('is not believed without a certificate that the machine trusts', async () => {
+    assert.equal(await send(), 4200);
+    assert.deepEqual(events, []);
+  });
+
+  it('is asked when the machine trusts its certificate', async () => {
+    process.env.SSL_CERT_FILE = tls.certificate;
+    try {
+      assert.equal(await send(), 4402);
+      assert.deepEqual(events, ['messageReceived']);
+    } finally {
+      delete process.env.SSL_CERT_FILE;
+    }
   });
 });

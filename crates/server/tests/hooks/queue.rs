@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use grandstand_protocol::Level;
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -22,7 +23,23 @@ async fn busy() -> Engine {
     .await
 }
 
+/// One test, because both halves count the same.
 #[tokio::test]
+async fn what_is_dropped_is_counted() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let figures = recorder.handle();
+    metrics::set_global_recorder(recorder).unwrap();
+    let dropped = || {
+        let name = "grandstand_hook_dropped_total{app=\"test-app\",hook=\"messageSent\"} ";
+        let text = figures.render();
+        text.lines().find_map(|line| line.strip_prefix(name)).map_or(0, |count| count.parse::<u32>().unwrap())
+    };
+    what_waits_is_bounded_and_senders_do_not_notice().await;
+    assert_eq!(dropped(), 7);
+    a_stop_does_not_wait_for_who_does_not_answer().await;
+    assert_eq!(dropped(), 7 + 100);
+}
+
 async fn what_waits_is_bounded_and_senders_do_not_notice() {
     let engine = busy().await;
     let server = Server::start_with(&engine.lines("timeout = \"60s\"\nqueue = 3\nworkers = 1"), "").await;
@@ -46,7 +63,7 @@ async fn what_waits_is_bounded_and_senders_do_not_notice() {
 }
 
 #[tokio::test]
-async fn a_stop_tells_what_it_can_and_does_not_wait_for_the_rest() {
+async fn a_stop_tells_what_it_can() {
     let engine = Engine::start(|_| Reply::Result(Value::Null)).await;
     let server = Server::start_with(&engine.lines(""), "").await;
     let (mut ann, _) = Guest::log_in(server.address, "ann").await;
@@ -56,7 +73,9 @@ async fn a_stop_tells_what_it_can_and_does_not_wait_for_the_rest() {
     }
     server.node.end_tasks(Instant::now() + PATIENCE).await;
     assert_eq!(engine.calls("_messageSent").len(), 100, "all are told before it ends");
+}
 
+async fn a_stop_does_not_wait_for_who_does_not_answer() {
     let engine = busy().await;
     let server = Server::start_with(&engine.lines("timeout = \"60s\""), "").await;
     let (mut ann, _) = Guest::log_in(server.address, "ann").await;
