@@ -8,6 +8,7 @@ mod body;
 mod clients;
 mod conversations;
 mod cors;
+mod description;
 mod discovery;
 pub mod error;
 mod first_messages;
@@ -57,6 +58,7 @@ fn plain() -> Routes {
 /// Routes that apps call, from web pages too.
 fn for_apps() -> Routes {
     Routes::new()
+        .get("/openapi.json", description::show)
         .get("/v1/route", discovery::rtm_router)
         // JavaScript puts it behind a server URL as that was written, with a slash at the end or without.
         .get("//v1/route", discovery::rtm_router)

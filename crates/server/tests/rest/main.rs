@@ -3,6 +3,7 @@
 
 mod clients;
 mod conversations;
+mod description;
 mod first_messages;
 #[path = "../gateway/guest.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
