@@ -191,7 +191,9 @@ pub trait Store: ModerationStore + Send + Sync + 'static {
     ) -> Result<(), ModifyError>;
 
     /// A page of the history of all rooms, or of what one sender wrote in them, ascending by time. Messages of one
-    /// time keep the order of their room, and the rooms some order; bounds may name messages of any room.
+    /// time keep the order of their room, and the rooms some order; bounds may name messages of any room. With
+    /// a sender, all messages of the app between the bounds are looked at until the page is full: about a million a
+    /// second.
     async fn history_of_app(
         &self,
         app: &AppId,

@@ -58,8 +58,9 @@ pub(super) struct Gap<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Own {
     pub(super) sessions: [SessionId; 2],
+    pub(super) client: ClientId,
     /// What its other sessions sent counts as its own, too.
-    pub(super) client: Option<ClientId>,
+    pub(super) all_sessions: bool,
 }
 
 /// A gap as read: a stretch of what the members of a room share.
@@ -285,8 +286,12 @@ impl State {
 
 impl Own {
     fn has<T>(&self, high: &High<T>) -> bool {
-        high.sender.is_some_and(|sender| self.sessions.contains(&sender))
-            || self.client.as_ref().is_some_and(|client| client.as_str() == high.from)
+        match high.sender {
+            Some(sender) if self.sessions.contains(&sender) => true,
+            Some(_) if !self.all_sessions => false,
+            // What the back end sent in its name is for none of its sessions.
+            _ => self.client.as_str() == high.from,
+        }
     }
 }
 

@@ -189,10 +189,10 @@ pub(super) async fn missed(
         Some(known) => node.gaps.patches(&*node.store, room, Millis(known), now).await?,
         None => Vec::new(),
     };
-    let leaves_out_client = app.switches.own_sessions == OwnSessions::Exclude;
     let own = Own {
         sessions: [session.identity.session, resumed.from],
-        client: leaves_out_client.then(|| session.identity.client.clone()),
+        client: session.identity.client.clone(),
+        all_sessions: app.switches.own_sessions == OwnSessions::Exclude,
     };
     let gap = Gap {
         after: if app.switches.high_replay { resumed.gap } else { resumed.delivered },

@@ -268,3 +268,22 @@ async fn a_deleted_message_is_gone_from_history_and_nobody_is_told() {
     let next = ann.read().await.expect("the next message").event;
     assert!(matches!(&next, Event::Message(push) if text(push) == "next"), "{next:?}");
 }
+
+#[tokio::test]
+async fn what_was_sent_in_its_name_is_not_for_a_client_that_returns() {
+    let server = Server::start().await;
+    let (ann, ann_token, room) = room_with(&server, "ann").await;
+    let (mut host, host_token) = Guest::log_in(server.address, "host").await;
+    host.join(&room).await;
+    drop((ann, host));
+    server.until_dropped("ann").await;
+    server.until_dropped("host").await;
+    for (from, text) in [("host", "in its name"), ("another", "for all")] {
+        let message = json!({ "from_client": from, "message": text, "priority": "high" });
+        server.master("POST", &path(&room), message).await.ok();
+    }
+    let mut ann = Guest::reopen(server.address, "ann", &ann_token).await;
+    assert_eq!(ann.hear_until("for all").await, ["in its name", "for all"]);
+    let mut host = Guest::reopen(server.address, "host", &host_token).await;
+    assert_eq!(host.hear_until("for all").await, ["for all"]);
+}

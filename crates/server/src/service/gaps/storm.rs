@@ -277,7 +277,8 @@ impl World {
 
     /// Each gets what came after what it had confirmed, and nothing else.
     async fn catch_up(&self, n: u32, confirmed: u64) {
-        let own = Own { sessions: [SessionId(n.into()); 2], client: None };
+        let client = ClientId::new(&format!("client-{n}")).unwrap();
+        let own = Own { sessions: [SessionId(n.into()); 2], client, all_sessions: false };
         let last = self.messages.last();
         let gap = Gap { after: confirmed, last, own: &own, limit: 10_000 };
         let (app, room) = (AppId::from("app"), RoomId::from("room"));

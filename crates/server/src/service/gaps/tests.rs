@@ -6,7 +6,7 @@ const MEMBER: SessionId = SessionId(1);
 const OTHER: SessionId = SessionId(2);
 
 fn own(sessions: [SessionId; 2]) -> Own {
-    Own { sessions, client: None }
+    Own { sessions, client: ClientId::new("member").unwrap(), all_sessions: false }
 }
 
 /// A room where every third message is HIGH, and every ninth is the member's own.
@@ -81,7 +81,7 @@ fn a_read_answers_who_asked() {
 #[test]
 fn a_small_gap_is_whole_and_not_cut() {
     let room = room(30);
-    let even = Own { client: Some(ClientId::new("even").unwrap()), ..own([MEMBER, MEMBER]) };
+    let even = Own { client: ClientId::new("even").unwrap(), all_sessions: true, ..own([MEMBER, MEMBER]) };
     let table: [(Own, &[u64]); 3] =
         [(own([MEMBER, OTHER]), &[]), (own([MEMBER, MEMBER]), &[12, 15, 21, 24, 30]), (even, &[15, 21])];
     for (own, expected) in table {
@@ -111,4 +111,14 @@ fn what_comes_while_members_return_goes_to_the_page_that_they_share() {
     for (gap, missed) in returned {
         assert_eq!(numbers(missed), owed(&room, gap), "{gap:?}");
     }
+}
+
+#[test]
+fn what_the_back_end_sent_in_its_name_is_not_for_a_member() {
+    let by_back_end =
+        |number, from: &str| High { number, sender: None, from: from.to_owned(), message: number };
+    let room = vec![by_back_end(1, "member"), by_back_end(2, "another")];
+    let own = own([MEMBER, MEMBER]);
+    let missed = read(&room, 0, 2, 200).missed(Gap { after: 0, last: 2, own: &own, limit: 100 });
+    assert_eq!(numbers(missed), [2]);
 }

@@ -32,7 +32,7 @@ pub(super) fn page(
     let last = query.newer.as_ref().map_or(Ok(Some(END)), |edge| highest(connection, app, edge))?;
     let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
 
-    let mut statement = connection.prepare_cached(sql(sender, query.direction))?;
+    let mut statement = connection.prepare_cached(sql(query.direction))?;
     let bounds = params![
         app,
         first.0,
@@ -52,19 +52,18 @@ pub(super) fn page(
     Ok(found)
 }
 
-/// Along the index by time, or by sender and time; a removed room's messages have no room any more.
-fn sql(sender: Option<&ClientId>, direction: Direction) -> &'static str {
+/// Along the index by time, which has the sender; a removed room's messages have no room any more.
+const fn sql(direction: Direction) -> &'static str {
     macro_rules! sql {
-        ($index:literal, $sender:literal, $order:literal) => {
+        ($order:literal) => {
             concat!(
                 "SELECT ",
                 message_columns!(),
-                ", (SELECT id FROM rooms WHERE row = room) AS room_id FROM messages INDEXED BY ",
-                $index,
-                " WHERE app = ?1 AND ",
-                $sender,
-                " AND (timestamp, room, number) >= (?2, ?3, ?4) AND (timestamp, room, number) <= (?5, ?6, ?7)
-                 AND (?9 IS NULL OR lctype = ?9) AND EXISTS (SELECT 1 FROM rooms WHERE row = room)
+                ", (SELECT id FROM rooms WHERE row = room) AS room_id
+                 FROM messages INDEXED BY messages_by_time
+                 WHERE app = ?1 AND (?10 IS NULL OR sender = ?10)
+                   AND (timestamp, room, number) >= (?2, ?3, ?4) AND (timestamp, room, number) <= (?5, ?6, ?7)
+                   AND (?9 IS NULL OR lctype = ?9) AND EXISTS (SELECT 1 FROM rooms WHERE row = room)
                  ORDER BY timestamp ",
                 $order,
                 ", room ",
@@ -75,11 +74,9 @@ fn sql(sender: Option<&ClientId>, direction: Direction) -> &'static str {
             )
         };
     }
-    match (sender.is_some(), direction) {
-        (false, Direction::Old) => sql!("messages_by_time", "?10 IS NULL", "DESC"),
-        (false, Direction::New) => sql!("messages_by_time", "?10 IS NULL", "ASC"),
-        (true, Direction::Old) => sql!("messages_by_sender", "sender = ?10", "DESC"),
-        (true, Direction::New) => sql!("messages_by_sender", "sender = ?10", "ASC"),
+    match direction {
+        Direction::Old => sql!("DESC"),
+        Direction::New => sql!("ASC"),
     }
 }
 
