@@ -14,6 +14,7 @@ mod queue;
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod raw;
 mod refusals;
+mod rest;
 #[path = "../rest/server.rs"]
 #[expect(dead_code, reason = "the tests of REST need more of it")]
 mod server;

@@ -1,0 +1,102 @@
+//! What the app's back end does over REST goes through its own hooks, too.
+
+use grandstand_protocol::{Event, Level};
+use serde_json::{Value, json};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use crate::{
+    engine::{Engine, Reply},
+    guest::Guest,
+    server::{APP, MASTER_KEY, Server},
+};
+
+#[tokio::test]
+async fn messages_and_edits_are_asked_about() {
+    let engine = Engine::start(|call| match call.body["content"].as_str() {
+        Some("bad") => Reply::Result(json!({ "drop": true, "code": 7, "detail": "not here" })),
+        Some("rough") => Reply::Result(json!({ "content": "smooth" })),
+        _ => Reply::Result(Value::Null),
+    })
+    .await;
+    let server = Server::start_with(&engine.lines(""), "").await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let room = ann.create().await;
+    let path = format!("/1.2/rtm/chatrooms/{room}/messages");
+    let message = |text: &str| json!({ "from_client": "host", "message": text });
+
+    let refused = server.master("POST", &path, message("bad")).await;
+    assert_eq!((&refused.body["appCode"], &refused.body["appMsg"]), (&json!(7), &json!("not here")));
+    refused.refused(400, 4402);
+    let sent = server.master("POST", &path, message("rough")).await.ok();
+    let heard = ann.hear().await;
+    assert_eq!(heard.body, grandstand_protocol::Body::Text("smooth".to_owned()), "the first that it hears");
+    let told = engine.called("_messageSent", |_| true).await.body;
+    assert_eq!((&told["fromPeer"], &told["msgId"]), (&json!("host"), &sent["msg-id"]));
+    assert_eq!((&told["content"], &told["sourceIP"]), (&json!("smooth"), &json!("127.0.0.1")));
+
+    let path = format!("{path}/{}", sent["msg-id"].as_str().unwrap());
+    server.master("PUT", &path, message("bad")).await.refused(400, 4405);
+    server.master("PUT", &path, message("rough")).await.ok();
+    let Event::Patched(patch) = ann.read().await.expect("a patch").event else { panic!("a patch") };
+    assert_eq!(patch.body, grandstand_protocol::Body::Text("smooth".to_owned()));
+    server.master("PUT", &format!("{path}/recall"), json!({ "from_client": "host" })).await.ok();
+    let asked = engine.called("_messageUpdate", |call| call.body["recall"] == true).await.body;
+    assert_eq!((&asked["fromPeer"], &asked["msgId"]), (&json!("host"), &sent["msg-id"]));
+}
+
+#[tokio::test]
+async fn a_kick_says_that_its_client_is_offline_and_out_of_its_room() {
+    let engine = Engine::start(|_| Reply::Result(Value::Null)).await;
+    let server = Server::start_with(&engine.lines(""), "").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    ann.join(&room).await;
+    let (mut bob, _) = Guest::log_in(server.address, "bob").await;
+    bob.join(&room).await;
+    drop(bob);
+    engine.called("_clientOffline", |call| call.body["peerId"] == "bob").await;
+
+    server.master("POST", "/1.2/rtm/clients/ann/kick", json!({ "reason": "spam" })).await.ok();
+    let offline = engine.called("_clientOffline", |call| call.body["peerId"] == "ann").await.body;
+    assert_eq!(offline["closeCode"], 4);
+    let left = |client: &str| json!({ "initBy": client, "convId": room.as_str(), "members": [client] });
+    let removed = engine.called("_conversationRemoved", |_| true).await.body;
+    assert_eq!(removed, left("ann"));
+
+    // One that dropped could have returned until now.
+    server.master("POST", "/1.2/rtm/clients/bob/kick", Value::Null).await.ok();
+    engine.called("_conversationRemoved", |call| call.body == left("bob")).await;
+    let offline = engine.calls("_clientOffline");
+    assert_eq!(offline.iter().filter(|call| call.body["peerId"] == "bob").count(), 1, "it was so before");
+}
+
+#[tokio::test]
+async fn a_message_goes_out_although_its_caller_has_gone() {
+    let engine = Engine::start(|call| match call.hook.as_str() {
+        "_messageReceived" => Reply::Held,
+        _ => Reply::Result(Value::Null),
+    })
+    .await;
+    let server = Server::start_with(&engine.lines(""), "").await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let room = ann.create().await;
+    let body = json!({ "from_client": "host", "message": "hello" }).to_string();
+    let request = format!(
+        "POST /1.2/rtm/chatrooms/{room}/messages HTTP/1.1\r\nHost: here\r\nX-LC-Id: {APP}\r\n\
+         X-LC-Key: {MASTER_KEY},master\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut caller = TcpStream::connect(server.address).await.unwrap();
+    caller.write_all(request.as_bytes()).await.unwrap();
+    engine.called("_messageReceived", |_| true).await;
+    drop(caller);
+    // The server has seen the end of that connection by now: it has answered another one since.
+    for _ in 0..10 {
+        server.master("GET", "/1.2/rtm/stats", Value::Null).await.ok();
+    }
+    engine.release();
+    let heard = ann.hear().await;
+    assert_eq!(heard.from, "host");
+    ann.say(&room, Level::Normal, "and the room goes on").await;
+}
