@@ -2,6 +2,8 @@
 
 mod local;
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use grandstand_protocol::{AppId, ClientId, Event, Fault, Level, RoomId};
 use grandstand_room::{session::SessionId, switches::OneRoomPer};
@@ -60,7 +62,7 @@ pub enum Except {
     Client(ClientId),
     /// Everybody whom the app's hook did not name, and of those the same as otherwise.
     AllBut {
-        named: Vec<ClientId>,
+        named: HashSet<ClientId>,
         otherwise: Box<Except>,
     },
 }
@@ -69,7 +71,7 @@ impl Except {
     /// Also everybody who is not named, if somebody is.
     pub(crate) fn and_all_but(self, named: Option<Vec<ClientId>>) -> Self {
         match named {
-            Some(named) => Self::AllBut { named, otherwise: Box::new(self) },
+            Some(named) => Self::AllBut { named: named.into_iter().collect(), otherwise: Box::new(self) },
             None => self,
         }
     }

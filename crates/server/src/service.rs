@@ -28,7 +28,7 @@ use crate::{
     router::{Sdk, Session},
 };
 
-pub(crate) use refusal::{Refused, TRY_AGAIN, is_passing};
+pub(crate) use refusal::{HOOK_FAILED, Refused, TRY_AGAIN, is_passing};
 pub use socket::Socket;
 pub(crate) use socket::push_downlink;
 

@@ -16,6 +16,7 @@ use crate::{
     cluster::RoomNews,
     node::Node,
     service::{
+        HOOK_FAILED,
         modify::{Change, Modification},
         post::Post,
     },
@@ -307,7 +308,7 @@ fn unavailable(hook: Hook) -> Fault {
         Hook::MessageReceived | Hook::MessageUpdate | Hook::ClientSign => Code::InternalError,
         _ => Code::ConversationInternalError,
     };
-    Fault::because(code, "the app's own server did not answer; try again")
+    Fault::because(code, HOOK_FAILED)
 }
 
 /// The members of a room but one, while they are few.

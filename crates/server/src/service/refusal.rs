@@ -11,9 +11,12 @@ use crate::store::{AppendError, ChangeError, ModifyError, StoreError};
 /// What a client is told when the store failed.
 pub(crate) const TRY_AGAIN: &str = "the server could not do this now; try again";
 
-/// Whether the server failed, and not the request.
+/// What a client is told when a hook failed, and its operation may not go on without it.
+pub(crate) const HOOK_FAILED: &str = "the app's own server did not answer; try again";
+
+/// Whether the server or a hook failed, and not the request.
 pub(crate) fn is_passing(fault: &Fault) -> bool {
-    fault.detail.as_deref() == Some(TRY_AGAIN)
+    matches!(fault.detail.as_deref(), Some(TRY_AGAIN | HOOK_FAILED))
 }
 
 /// Makes faults; a namespace, so that every refusal reads `Refused::…`.

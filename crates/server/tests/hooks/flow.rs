@@ -207,3 +207,29 @@ async fn only_functions_that_the_engine_has_are_called() {
     engine.called("_messageSent", |_| true).await;
     assert!(engine.calls("_messageReceived").is_empty());
 }
+
+#[tokio::test]
+async fn who_does_not_return_has_left_when_the_time_is_over() {
+    let (engine, server) = listener().await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    for name in ["ann", "bob"] {
+        let (mut guest, _) = Guest::log_in(server.address, name).await;
+        guest.join(&room).await;
+        drop(guest);
+        server.until_dropped(name).await;
+    }
+    engine.called("_clientOffline", |call| call.body["peerId"] == "bob").await;
+    assert!(engine.calls("_conversationRemoved").is_empty(), "they may return");
+    // Bob does, in time.
+    server.clock.jump(20 * 60_000);
+    let (_bob, _) = Guest::log_in(server.address, "bob").await;
+    server.clock.jump(11 * 60_000);
+    // The next round of cleaning.
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let left = engine.called("_conversationRemoved", |_| true).await.body;
+    assert_eq!(left, json!({ "initBy": "ann", "convId": room.as_str(), "members": ["ann"] }));
+    assert_eq!(engine.calls("_conversationRemoved").len(), 1);
+}

@@ -100,3 +100,19 @@ async fn a_message_goes_out_although_its_caller_has_gone() {
     assert_eq!(heard.from, "host");
     ann.say(&room, Level::Normal, "and the room goes on").await;
 }
+
+#[tokio::test]
+async fn a_hook_that_does_not_answer_is_503() {
+    let engine = Engine::start(|call| match call.hook.as_str() {
+        "_messageReceived" => Reply::HangUp,
+        _ => Reply::Result(Value::Null),
+    })
+    .await;
+    let lines = engine.lines("[apps.hooks.on_failure]\nmessage_received = \"refuse\"");
+    let server = Server::start_with(&lines, "").await;
+    let room = server.node.ensure_room(&APP.into(), "a room").await.unwrap();
+    let message = json!({ "from_client": "host", "message": "hello" });
+    let path = format!("/1.2/rtm/chatrooms/{room}/messages");
+    let words = server.master("POST", &path, message).await.refused(503, 4200);
+    assert!(words.contains("try again"), "{words}");
+}
