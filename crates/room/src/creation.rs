@@ -40,6 +40,7 @@ impl Creation {
                 ("sys", _) => return Err(CreationError::NotARoom("sys")),
                 ("temp", _) => return Err(CreationError::NotARoom("temp")),
                 ("unique", Value::Bool(_)) | ("m" | "mu", Value::Array(_)) => {}
+                ("m" | "mu", Value::Object(operator)) if operator.contains_key("__op") => {}
                 ("c", Value::String(client)) => {
                     let problem = "must be a client id of 1 to 64 characters";
                     let bad = || UpdateError::BadValue { key: key.clone(), problem };

@@ -15,7 +15,8 @@ fn read(fields: &Value) -> Result<Creation, CreationError> {
 fn fields_become_data_and_a_creator() {
     let fields = json!({
         "name": "Final", "attr": {"topic": "football"}, "hot": 1, "none": null, "ACL": {"*": {"read": true}},
-        "tr": true, "sys": false, "temp": false, "unique": true, "m": ["a"], "mu": [], "c": "host",
+        "tr": true, "sys": false, "temp": false, "unique": true, "m": ["a"],
+        "mu": {"__op": "Add", "objects": ["a"]}, "c": "host",
         "tags": {"__op": "AddUnique", "objects": ["x", "x"]},
     });
     let creation = read(&fields).unwrap();
