@@ -47,7 +47,7 @@ fn nothing_has_to_be_configured() {
     assert_eq!(config.limits.read_timeout, Duration::from_secs(400));
     assert_eq!(config.limits.frame, 64 * 1024);
     assert_eq!(config.limits.backlog_age, Duration::from_secs(30));
-    assert_eq!((config.limits.replay, config.limits.opens_at_once), (10_000, 1_000));
+    assert_eq!((config.limits.replay, config.limits.opens_at_once), (40_000, 1_000));
     assert_eq!(config.limits.handshakes_per_second, 10_000);
     assert_eq!(config.limits.handshakes_per_second_per_address, 1_000);
     assert_eq!(
@@ -248,8 +248,8 @@ fn values_that_make_no_sense_are_refused_in_words() {
             "limits.replay = 1000 is less than the 8738 small HIGH messages that may wait",
         ),
         (
-            "[limits]\nhigh_backlog = \"2MiB\"",
-            "limits.replay = 10000 is less than the 17476 small HIGH messages",
+            "[limits]\nhigh_backlog = \"8MiB\"",
+            "limits.replay = 40000 is less than the 69905 small HIGH messages",
         ),
         ("[fanout]\nlag = \"0s\"", "fanout.lag is 0"),
         ("[fanout]\npace = \"80ms\"", "fanout.lag (150ms) is less than twice fanout.pace (80ms)"),

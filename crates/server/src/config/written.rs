@@ -129,7 +129,8 @@ impl Default for Limits {
             will_grace: seconds(10),
             wills_per_session: 8,
             resume: seconds(30 * 60),
-            replay: 10_000,
+            // All that may wait for a member that this server is late for: four times `high_backlog`, in small messages.
+            replay: 40_000,
             drain: seconds(5),
         }
     }
