@@ -3,6 +3,7 @@
 mod absent;
 pub(crate) mod account;
 mod auth;
+mod bans;
 mod batch;
 mod body;
 mod clients;
@@ -14,9 +15,11 @@ pub mod error;
 mod first_messages;
 mod history;
 mod listing;
+mod member_infos;
 mod messages;
 mod parameters;
 mod realtime;
+mod restrictions;
 mod rooms;
 mod routes;
 
@@ -66,7 +69,6 @@ fn for_apps() -> Routes {
         .get("/1.1/rtm/notifications", realtime::notifications)
         .get("/1.1/rtm/transient_group/onlines", realtime::online_count)
         .post("/1.1/rtm/sign", realtime::sign)
-        .get("/1.1/classes/_ConversationMemberInfo", realtime::member_infos)
         .get("/1.2/rtm/chatrooms/{room}/account", account::room_by_master)
         .get("/1.2/rtm/chatrooms/{room}/messages/{message}/account", account::message_by_master)
         .and(messages::routes())
@@ -74,6 +76,9 @@ fn for_apps() -> Routes {
         .and(clients::routes())
         .and(absent::routes())
         .and(rooms::routes())
+        .and(restrictions::routes())
+        .and(member_infos::routes())
+        .and(bans::routes())
         .and(conversations::routes())
         .post("/1.1/batch", batch::run)
 }

@@ -186,6 +186,13 @@ impl AppRouter {
         self.lock().clients.get(client).map(|client| client.sessions.clone()).unwrap_or_default()
     }
 
+    /// The client ids that have a session of this kind.
+    pub fn clients_where(&self, wanted: impl Fn(&Session) -> bool) -> Vec<ClientId> {
+        let state = self.lock();
+        let has_one = |client: &Client| client.sessions.iter().any(|session| wanted(session));
+        state.clients.iter().filter(|(_, client)| has_one(client)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// Takes out all sessions of a client id.
     pub fn end_all(&self, client: &ClientId) -> Vec<Arc<Session>> {
         let ended = {

@@ -9,6 +9,7 @@ mod replay;
 pub(crate) mod room;
 mod socket;
 
+pub(crate) mod ban;
 pub(crate) mod caller;
 pub(crate) mod departure;
 pub(crate) mod gaps;
@@ -28,6 +29,7 @@ use crate::{
     router::{Sdk, Session},
 };
 
+pub(crate) use moderators::offset;
 pub(crate) use refusal::{HOOK_FAILED, Refused, TRY_AGAIN, is_passing};
 pub use socket::Socket;
 pub(crate) use socket::push_downlink;

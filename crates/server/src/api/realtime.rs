@@ -21,11 +21,6 @@ pub(super) async fn notifications() -> Json<Value> {
     }))
 }
 
-/// Nobody has a role that would be stored.
-pub(super) async fn member_infos() -> Json<Value> {
-    Json(json!({ "results": [] }))
-}
-
 #[derive(Debug, Deserialize)]
 pub(super) struct Gid {
     gid: Option<String>,

@@ -1,6 +1,9 @@
 //! An open session as the node sees it: who it is, how it is spoken to, which room it is in.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    net::IpAddr,
+    sync::{Arc, PoisonError},
+};
 
 use grandstand_protocol::{AppId, ClientId, Format, Level, RoomId};
 use grandstand_room::{
@@ -57,6 +60,8 @@ pub struct Session {
     pub outbox: Arc<Outbox>,
     pub style: Style,
     pub sdk: Sdk,
+    /// Where the client is, as told by a trusted proxy if there is one.
+    pub address: IpAddr,
     /// When its open took another session over, if it did.
     replaced_at: Option<Instant>,
     place: Mutex<Option<Place>>,
@@ -96,13 +101,25 @@ impl Session {
         identity: Identity,
         outbox: Arc<Outbox>,
         style: Style,
-        sdk: Sdk,
+        (sdk, address): (Sdk, IpAddr),
         replaced_at: Option<Instant>,
         confirms_high: bool,
     ) -> Self {
         let (place, confirmed) = (Mutex::new(None), AtomicU64::new(0));
         let exempt = Exempt::default();
-        Self { app, identity, outbox, style, sdk, replaced_at, place, confirmed, confirms_high, exempt }
+        Self {
+            app,
+            identity,
+            outbox,
+            style,
+            sdk,
+            address,
+            replaced_at,
+            place,
+            confirmed,
+            confirms_high,
+            exempt,
+        }
     }
 
     /// Whose name pushes have to carry: none where the client does without.

@@ -64,8 +64,29 @@ async fn open_now(socket: &mut Socket, request: Request) -> Result<(), Close> {
     }
     let app = bind_app(socket, &request)?;
     match admit(socket, &app, &request, open).await {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            end_if_banned(socket, &app, request.peer.as_deref()).await;
+            Ok(())
+        }
         Err(fault) => refuse(socket, &request, fault),
+    }
+}
+
+/// Who was banned while it logged in: those who made the ban did not find it.
+async fn end_if_banned(socket: &mut Socket, app: &App, peer: Option<&str>) {
+    let Some(at) = socket.session_for(peer) else { return };
+    let (node, session) = (Arc::clone(socket.node()), Arc::clone(socket.session(at)));
+    let (client, now) = (&session.identity.client, node.clock.wall());
+    let allowed = node.moderation.may_open(&app.id, client, session.address, now).await;
+    let Some(fault) = allowed.err().filter(|fault| fault.is(Code::Blacklisted)) else { return };
+    if let Some(joined) = node.router.app(&app.id).close(&session) {
+        departure::end_session(&node, &session).await;
+        departure::tell_ended(&node, &session, joined, Some(socket.address), Offline::Kicked);
+        socket.say(None, Some(client.to_string()), Event::Closed { fault: Some(fault) });
+    }
+    socket.sessions.remove(at);
+    if socket.sessions.is_empty() {
+        socket.seat.session_lost();
     }
 }
 
@@ -133,13 +154,13 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let remembered = remembered(&node, &app.id, &client, claims.as_ref()).await?;
     note_client(socket, &client, open);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), socket.style, node.clock.now());
-    let sdk = Sdk::from_user_agent(user_agent);
+    let way = (Sdk::from_user_agent(user_agent), socket.address);
     let mut past = replay::Past::default();
     let opened = node.router.app(&app.id).open(&login, now, |arrival| {
         let replaced_at = arrival.takes_over.then_some(now);
         let identity;
         (identity, past) = replay::identify(&node, app, &login, arrival, remembered);
-        Session::new(app.id.clone(), identity, outbox, style, sdk, replaced_at, app.switches.high_replay)
+        Session::new(app.id.clone(), identity, outbox, style, way, replaced_at, app.switches.high_replay)
     });
     let Some(opened) = opened else {
         let detail = "another device holds this client id and tag; open without reopen to take it";
@@ -311,14 +332,14 @@ fn issue(node: &Node, session: &Session) -> Token {
     Token { text: node.tokens.issue(&claims), ttl: TOKEN_SECONDS }
 }
 
-/// Java reopens by token without a serial. It understands 4112 and 4111 then, and takes any other answer for a kick;
+/// Java reopens by token without a serial. It understands 4112 then, and what ends a session for good (4111, 4106);
 /// what failed in the server is tried again on a new socket.
 fn refuse(socket: &Socket, request: &Request, fault: Fault) -> Result<(), Close> {
     if request.serial.is_some() {
         socket.refuse(request, fault);
     } else if fault.is(Code::SessionTokenExpired) {
         socket.say(None, request.peer.clone(), Event::Failed { fault });
-    } else if fault.is(Code::SessionConflict) {
+    } else if fault.is(Code::SessionConflict) || fault.is(Code::Blacklisted) {
         socket.say(None, request.peer.clone(), Event::Closed { fault: Some(fault) });
     } else if fault.is(Code::InternalError) {
         return Err(Close::COME_BACK);

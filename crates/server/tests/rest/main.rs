@@ -12,6 +12,7 @@ mod history;
 mod http;
 mod messages;
 mod quotas;
+mod moderation;
 #[path = "../gateway/raw.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod raw;

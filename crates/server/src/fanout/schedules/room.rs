@@ -137,7 +137,7 @@ impl Room {
             let (client, tag, device) = (client.clone(), arrival.tag, arrival.device);
             let identity = Identity { session: SessionId(session), client, tag, device };
             let (app, outbox) = (AppId::from("app"), Arc::clone(outbox));
-            Session::new(app, identity, outbox, style, Sdk::Other, None, false)
+            Session::new(app, identity, outbox, style, (Sdk::Other, [127, 0, 0, 1].into()), None, false)
         });
         opened.unwrap().session
     }

@@ -152,7 +152,18 @@ mod tests {
         let identity = Identity { session: SessionId(1), client, tag: None, device: Default::default() };
         let outbox = Arc::new(Outbox::new(Transport::from(ours)));
         let style = Style { format: Format::Binary, first_generation: false };
-        (Arc::new(Session::new(APP.into(), identity, outbox, style, Sdk::Other, None, true)), peer)
+        (
+            Arc::new(Session::new(
+                APP.into(),
+                identity,
+                outbox,
+                style,
+                (Sdk::Other, [127, 0, 0, 1].into()),
+                None,
+                true,
+            )),
+            peer,
+        )
     }
 
     fn message(id: &str) -> Arc<Broadcast> {
