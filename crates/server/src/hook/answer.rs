@@ -77,6 +77,11 @@ pub(super) struct Senseless;
 
 #[cfg(test)]
 mod tests {
+    use proptest::{
+        collection::{btree_map, vec},
+        prelude::*,
+        sample::select,
+    };
     use serde_json::json;
 
     use super::*;
@@ -134,6 +139,41 @@ mod tests {
             (json!({ "toPeers": [1] }), Err(Senseless)),
         ] {
             assert_eq!(peers(&object(answer.clone())), expected, "{answer}");
+        }
+    }
+
+    const KEYS: [&str; 8] = ["drop", "reject", "code", "detail", "content", "bin", "toPeers", "other"];
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,300}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 30, 8, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..5).prop_map(Value::from),
+                btree_map(select(&KEYS[..]), inner, 0..8)
+                    .prop_map(|map| map.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_answered_is_read_or_refused(answer in json_value()) {
+            if let Some(fields) = fields(answer) {
+                if let Some(fault) = refusal(&fields, "drop", Code::MessageRejectedByApp) {
+                    prop_assert_eq!(fault.code, 4402);
+                    prop_assert!(fault.app_message.is_none_or(|text| text.chars().count() <= DETAIL));
+                }
+                let _ = content(&fields, &Body::default());
+                if let Ok(Some(named)) = peers(&fields) {
+                    prop_assert!(!named.is_empty());
+                }
+            }
         }
     }
 

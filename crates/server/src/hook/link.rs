@@ -169,19 +169,10 @@ impl Caller {
 
     /// Looks again and again at which functions there are. What was known last holds while that fails.
     async fn watch(&self) {
-        let settings = &self.endpoint.settings;
         let mut failing = false;
         loop {
-            let looked = timeout(settings.timeout, self.endpoint.functions()).await;
-            match looked.unwrap_or(Err(CallError::Timeout)) {
-                Ok(hooks) => {
-                    let functions = known(&hooks);
-                    if self.functions.swap(functions, Ordering::Relaxed) != functions {
-                        let names: Vec<_> = hooks.iter().map(|hook| hook.function()).collect();
-                        info!(app = self.app(), hooks = ?names, "the hooks of an app");
-                    }
-                    failing = false;
-                }
+            match self.look().await {
+                Ok(()) => failing = false,
                 Err(error) if !failing => {
                     failing = true;
                     let (app, error) = (self.app(), error.name());
@@ -189,8 +180,20 @@ impl Caller {
                 }
                 Err(_) => {}
             }
-            sleep(settings.discovery).await;
+            sleep(self.endpoint.settings.discovery).await;
         }
+    }
+
+    /// Asks the engine which functions it has.
+    async fn look(&self) -> Result<(), CallError> {
+        let asked = timeout(self.endpoint.settings.timeout, self.endpoint.functions()).await;
+        let hooks = asked.unwrap_or(Err(CallError::Timeout))?;
+        let functions = known(&hooks);
+        if self.functions.swap(functions, Ordering::Relaxed) != functions {
+            let names: Vec<_> = hooks.iter().map(|hook| hook.function()).collect();
+            info!(app = self.app(), hooks = ?names, "the hooks of an app");
+        }
+        Ok(())
     }
 
     /// A call that somebody waits for: the wait for a place is part of its time.
@@ -202,6 +205,11 @@ impl Caller {
         };
         let answer = self.call(hook, body, address, end).await;
         drop(place);
+        let is_known = self.functions.load(Ordering::Relaxed) & KNOWN != 0;
+        if answer == Err(CallError::Absent) && !is_known && self.look().await.is_ok() && !self.has(hook) {
+            // The server has only just started, and the engine says that this is no mistake.
+            return Ok(Value::Null);
+        }
         answer
     }
 

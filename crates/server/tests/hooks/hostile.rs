@@ -127,6 +127,17 @@ async fn a_missing_function_is_a_failure_only_for_who_counts_on_it() {
 }
 
 #[tokio::test]
+async fn a_function_that_is_on_no_list_is_missed_by_nobody() {
+    let functions = Some(vec!["_messageSent"]);
+    let engine = Engine::with_functions(functions, |_| Reply::Whole(404, "", String::new())).await;
+    // The first message is judged before the first look is taken in, or after: it is the same.
+    let server = Server::start_with(&lines(&engine, "refuse"), "").await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let room = ann.create().await;
+    ann.say(&room, Level::High, "hello").await;
+}
+
+#[tokio::test]
 async fn nobody_listens() {
     let engine = engine(Reply::HangUp).await;
     let lines = lines(&engine, "refuse");
