@@ -37,8 +37,8 @@ pub(crate) async fn kick(node: &Node, app: &AppId, client: &ClientId, fault: Fau
     Ok(())
 }
 
-/// What kicked sessions hear: 4115, and the back end's reason.
+/// What kicked sessions hear: 4115, and the back end's own reason where SDKs show one.
 pub(crate) fn kicked(reason: Option<String>) -> Fault {
-    let detail = reason.unwrap_or_else(|| "the app's back end ended this session".to_owned());
-    Fault::because(Code::KickedByApp, detail)
+    let fault = Fault::because(Code::KickedByApp, "the app's back end ended this session");
+    Fault { reason: reason.unwrap_or(fault.reason), ..fault }
 }

@@ -56,7 +56,7 @@ async fn a_kicked_client_is_logged_out_everywhere() {
     assert_eq!(server.master("POST", "/1.2/rtm/clients/ann/kick", kick).await.ok(), json!({}));
     for guest in [&mut ann, &mut twin] {
         let Event::Closed { fault: Some(fault) } = told(guest).await else { panic!("closed") };
-        assert_eq!((fault.code, fault.detail.as_deref()), (4115, Some("spam")));
+        assert_eq!((fault.code, fault.reason.as_str()), (4115, "spam"));
         let refused = guest.ask(Command::Count { room: room.clone() }).await;
         assert!(
             matches!(&refused, Event::Failed { fault } if fault.is(Code::SessionRequired)),
@@ -115,8 +115,12 @@ async fn a_kick_is_of_the_app_and_says_why_in_a_few_words() {
     server.master("POST", "/1.1/rtm/client/kick", json!({})).await.refused(400, 400);
     server.master("POST", path, json!({ "reason": "二十个字符以内的理由可以是中文的哦没问题" })).await.ok();
     let Event::Closed { fault: Some(fault) } = told(&mut ann).await else { panic!("the first word") };
-    assert_eq!(fault.detail.as_deref(), Some("二十个字符以内的理由可以是中文的哦没问题"));
-    server.master("POST", path, NOBODY).await.ok();
+    assert_eq!(fault.reason, "二十个字符以内的理由可以是中文的哦没问题");
+    // Without a reason the code has its name.
+    let (mut bob, _) = Guest::log_in(server.address, "bob").await;
+    server.master("POST", "/1.2/rtm/clients/bob/kick", NOBODY).await.ok();
+    let Event::Closed { fault: Some(fault) } = told(&mut bob).await else { panic!("the first word") };
+    assert_eq!(fault.reason, "KICKED_BY_APP");
 }
 
 #[tokio::test]

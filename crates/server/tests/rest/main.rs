@@ -9,6 +9,7 @@ mod first_messages;
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod guest;
 mod history;
+mod hostile;
 mod http;
 mod messages;
 mod quotas;
