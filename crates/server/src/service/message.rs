@@ -56,7 +56,7 @@ async fn hold(socket: &mut Socket, at: usize, request: &Request, left: Post) -> 
     let (node, app) = (Arc::clone(socket.node()), socket.current_app()?);
     let transient = left.transient;
     let message = admit(&node, &app, &socket.caller(at), left).await?.message;
-    must_exist(&node, &message).await?;
+    must_exist(&node, &app, &message.room).await?;
     let (id, now, limit) = (message.id.clone(), node.clock.wall(), node.config.limits.wills_per_session);
     let identity = socket.session(at).identity.clone();
     let will = Will { identity, node: node.id.clone(), message, transient };

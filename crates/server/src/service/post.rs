@@ -70,7 +70,7 @@ pub(crate) async fn post(node: &Node, app: &App, caller: &Caller, post: Post) ->
     let except = except(app.switches.own_sessions, &message.from, message.session).and_all_but(only);
     let now = node.clock.wall();
     if transient {
-        must_exist(node, &message).await?;
+        must_exist(node, app, &message.room).await?;
         return Ok(Posted::new(message, caller, now, None, except));
     }
     let room = message.room.clone();
@@ -118,6 +118,10 @@ pub(super) async fn admit(
     for_members(app, caller, &post.room)?;
     if let Some(client) = caller.client() {
         node.moderation.may_send(&app.id, &post.room, client, node.clock.wall()).await?;
+    }
+    if app.hooks.is_some() {
+        // A message that cannot be sent is none of the hook's business.
+        must_exist(node, app, &post.room).await?;
     }
     let verdict = hook::message_received(node, app, caller.address, &post).await?;
     if let Some(body) = verdict.body {
@@ -187,10 +191,10 @@ fn level(app: &App, caller: &Caller, post: &Post, lctype: Option<i32>) -> Level 
 }
 
 /// What is not stored finds out here whether its room is there.
-pub(super) async fn must_exist(node: &Node, message: &NewMessage) -> Result<(), Fault> {
-    match node.store.room(&message.app, &message.room).await {
+pub(super) async fn must_exist(node: &Node, app: &App, room: &RoomId) -> Result<(), Fault> {
+    match node.store.room(&app.id, room).await {
         Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(Refused::no_target(&message.room)),
+        Ok(None) => Err(Refused::no_target(room)),
         Err(cause) => Err(Refused::store(Code::InternalError, &cause)),
     }
 }

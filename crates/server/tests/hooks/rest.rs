@@ -34,6 +34,11 @@ async fn messages_and_edits_are_asked_about() {
     assert_eq!((&told["fromPeer"], &told["msgId"]), (&json!("host"), &sent["msg-id"]));
     assert_eq!((&told["content"], &told["sourceIP"]), (&json!("smooth"), &json!("127.0.0.1")));
 
+    // Of what cannot be sent it does not hear.
+    let nowhere = "/1.2/rtm/chatrooms/nowhere/messages";
+    server.master("POST", nowhere, message("nowhere")).await.refused(404, 4401);
+    assert!(engine.calls("_messageReceived").iter().all(|call| call.body["content"] != "nowhere"));
+
     let path = format!("{path}/{}", sent["msg-id"].as_str().unwrap());
     server.master("PUT", &path, message("bad")).await.refused(400, 4405);
     server.master("PUT", &path, message("rough")).await.ok();

@@ -12,8 +12,8 @@ mod history;
 mod hostile;
 mod http;
 mod messages;
-mod quotas;
 mod moderation;
+mod quotas;
 #[path = "../gateway/raw.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod raw;
