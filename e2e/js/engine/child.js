@@ -19,6 +19,7 @@ const ANSWERS = {
   onIMMessageReceived({ content, convId }) {
     if (content.includes('refuse me')) return { drop: true, ...REFUSE };
     if (content.includes('throw')) throw new AV.Cloud.Error('a mistake of the app', { status: 422, code: 142 });
+    if (content.includes('crash')) return content.no.such.field;
     if (content.includes('bad word')) return { content: content.replace('bad word', '***') };
     const only = content.match(/only for (\S+?)"/);
     return only ? { toPeers: [only[1]], convId } : {};

@@ -5,7 +5,6 @@ use std::{net::IpAddr, time::Duration};
 use bytes::Bytes;
 use grandstand_protocol::AppId;
 use hmac::{Hmac, KeyInit, Mac};
-use md5::{Digest, Md5};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::CONTENT_TYPE, redirect};
 use rustls::crypto::ring;
 use serde_json::{Value, json};
@@ -49,9 +48,10 @@ pub(super) enum CallError {
     Redirected,
     /// The engine has no such function (404).
     Absent,
-    /// Any other status of 400 to 499: the function threw, or the keys are wrong.
+    /// The function threw, or the keys are wrong: any other status of 400 to 499, or 500 and more with an error in
+    /// JSON, as engines tell it.
     Refused,
-    /// 500 and more.
+    /// 500 and more without words.
     Failed,
     TooLarge,
     Malformed,
@@ -78,16 +78,12 @@ impl CallError {
         }
     }
 
-    /// Whether it speaks against the target as a whole, and not against this call.
+    /// Whether it speaks against the target as a whole, and not against this call. Were a function that throws to
+    /// count, whoever finds a message at which it does could have all hooks left alone.
     pub(super) fn counts_against_target(self) -> bool {
         match self {
-            Self::Unreachable
-            | Self::Timeout
-            | Self::Redirected
-            | Self::Failed
-            | Self::TooLarge
-            | Self::Malformed => true,
-            Self::Absent | Self::Refused | Self::Busy | Self::Paused => false,
+            Self::Unreachable | Self::Timeout | Self::Redirected | Self::Failed | Self::TooLarge => true,
+            Self::Absent | Self::Refused | Self::Malformed | Self::Busy | Self::Paused => false,
         }
     }
 }
@@ -168,19 +164,15 @@ impl Endpoint {
         let (Target::Engine { url, .. } | Target::Webhook { url, .. }) = &self.settings.target;
         let url = function(url, "_ops/metadatas");
         let client = self.client.as_ref().ok_or(CallError::Unreachable)?;
-        let request = client.get(url).header("X-LC-Id", self.app.as_str());
-        let request = request.header("X-LC-Sign", self.signed_by_master()).header("X-LC-Prod", "1");
+        let request = client.get(url).header("X-LC-Id", self.app.as_str()).header("X-LC-Prod", "1");
+        // The older header is the only one that the C# engine knows.
+        let (master_key, by_master) =
+            (self.master_key.reveal(), format!("{},master", self.master_key.reveal()));
+        let request = request.header("X-LC-Key", by_master).header("X-AVOSCloud-Master-Key", master_key);
         let answer = self.answer(request, FUNCTIONS).await?;
         let Value::Array(names) = result(&answer)? else { return Err(CallError::Malformed) };
         let is_named = |hook: &Hook| names.iter().any(|name| name.as_str() == Some(hook.function()));
         Ok(Hook::ALL.into_iter().filter(is_named).collect())
-    }
-
-    /// The master key's signature of this moment: the key itself stays here.
-    fn signed_by_master(&self) -> String {
-        let now = self.clock.wall().0.to_string();
-        let digest = Md5::new().chain_update(&now).chain_update(self.master_key.reveal()).finalize();
-        format!("{},{now},master", hexadecimal(&digest))
     }
 
     async fn answer(&self, request: RequestBuilder, limit: usize) -> Result<Vec<u8>, CallError> {
@@ -196,7 +188,7 @@ impl Endpoint {
         Err(match status {
             _ if status.is_redirection() => CallError::Redirected,
             StatusCode::NOT_FOUND => CallError::Absent,
-            _ if status.is_client_error() => CallError::Refused,
+            _ if status.is_client_error() || tells_error(response).await => CallError::Refused,
             _ => CallError::Failed,
         })
     }
@@ -244,6 +236,12 @@ fn signed(request: RequestBuilder, secret: &Secret, timestamp: &str, body: &[u8]
     mac.update(body);
     let signature = format!("sha256={}", hexadecimal(&mac.finalize().into_bytes()));
     request.header("X-Grandstand-Timestamp", timestamp).header("X-Grandstand-Signature", signature)
+}
+
+/// Whether it is an engine that speaks of an error, and not something before it that found none.
+async fn tells_error(response: Response) -> bool {
+    let body = read(response, ANSWER).await.unwrap_or_default();
+    matches!(serde_json::from_slice(&body), Ok(Value::Object(_)))
 }
 
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {

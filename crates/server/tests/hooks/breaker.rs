@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     engine::{Engine, Reply},
-    guest::{Guest, message},
+    guest::Guest,
     server::Server,
 };
 
@@ -58,17 +58,20 @@ async fn who_keeps_failing_is_left_alone_and_tried_after_a_while() {
 
 #[tokio::test]
 async fn a_function_that_throws_does_not_speak_against_the_engine() {
-    let engine = Engine::start(|call| match call.hook.as_str() {
-        "_messageReceived" => Reply::Whole(400, "", json!({ "code": 1, "error": "threw" }).to_string()),
-        _ => Reply::Result(Value::Null),
-    })
-    .await;
-    let server = Server::start_with(&engine.lines("breaker_failures = 2"), "").await;
-    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
-    let room = ann.create().await;
-    for _ in 0..5 {
-        let send = message(&room, Level::High, "hello");
-        ann.ask(grandstand_protocol::Command::Send(Box::new(send))).await;
+    for status in [400, 401, 422, 500] {
+        let engine = Engine::start(move |call| match call.hook.as_str() {
+            "_messageReceived" => {
+                Reply::Whole(status, "", json!({ "code": 1, "error": "threw" }).to_string())
+            }
+            _ => Reply::Result(Value::Null),
+        })
+        .await;
+        let server = Server::start_with(&engine.lines("breaker_failures = 2"), "").await;
+        let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+        let room = ann.create().await;
+        for _ in 0..5 {
+            ann.say(&room, Level::High, "hello").await;
+        }
+        assert_eq!(engine.calls("_messageReceived").len(), 5, "{status}");
     }
-    assert_eq!(engine.calls("_messageReceived").len(), 5);
 }
