@@ -113,13 +113,11 @@ async fn rooms_and_messages() {
 }
 
 #[tokio::test]
-async fn binary_messages_are_base64_and_wills_come_when_they_are_left() {
-    let (engine, _server, mut ann, room) = {
-        let (engine, server) = listener().await;
-        let (mut ann, _) = Guest::log_in(server.address, "ann").await;
-        let room = ann.create().await;
-        (engine, server, ann, room)
-    };
+async fn binary_messages_are_base64_and_wills_are_judged_when_they_are_left() {
+    let engine = Engine::start(|_| Reply::Result(Value::Null)).await;
+    let server = Server::start_with(&engine.lines(""), "[limits]\nwill_grace = \"10ms\"").await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    let room = ann.create().await;
     let mut send = message(&room, Level::Normal, "");
     send.body = Body::Binary(vec![0, 1, 255].into());
     (send.transient, send.will) = (true, true);
@@ -129,6 +127,13 @@ async fn binary_messages_are_base64_and_wills_come_when_they_are_left() {
     assert_eq!((&received["bin"], &received["content"]), (&json!(true), &json!("AAH/")));
     assert_eq!(received["transient"], true);
     assert!(engine.calls("_messageSent").is_empty(), "it still waits for the end of its session");
+    drop(ann);
+    let sent = engine.called("_messageSent", |_| true).await.body;
+    assert_eq!(
+        (&sent["bin"], &sent["content"], &sent["transient"]),
+        (&json!(true), &json!("AAH/"), &json!(true))
+    );
+    assert_eq!(engine.calls("_messageReceived").len(), 1, "it was judged before");
 }
 
 #[tokio::test]
