@@ -163,6 +163,10 @@ fn row(known: &RoleRow, room: Option<&RoomId>) -> Value {
     let mut row = json!({ "clientId": client.as_str(), "objectId": id, "role": role.name() });
     if let Some(room) = room {
         row["cid"] = room.as_str().into();
+        // Java's names of the same: it finds nobody in a row without them.
+        row["conversationId"] = room.as_str().into();
+        row["peerId"] = client.as_str().into();
+        row["infoId"] = id.as_str().into();
     }
     row
 }

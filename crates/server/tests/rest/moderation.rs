@@ -169,10 +169,13 @@ async fn read_as_a_table(server: &Server, room: &RoomId, token: &str) {
     for query in [format!("where={filter}"), format!("cid={room}&client_id=ann&limit=10")] {
         let found = server.ask(As::Headers(&by_ann), "GET", &format!("{table}?{query}"), NOBODY).await.ok();
         let [row] = &found["results"].as_array().unwrap()[..] else { panic!("one row: {found}") };
-        assert_eq!(
-            (&row["clientId"], &row["role"], &row["cid"]),
-            (&json!("bob"), &json!("Owner"), &json!(room.as_str()))
-        );
+        let id = row["objectId"].as_str().unwrap();
+        // The second three are Java's names.
+        let expected = json!({
+            "clientId": "bob", "cid": room.as_str(), "objectId": id, "role": "Owner",
+            "peerId": "bob", "conversationId": room.as_str(), "infoId": id,
+        });
+        assert_eq!(*row, expected);
     }
     let path = format!("{table}?where={filter}");
     server.master("GET", &path, NOBODY).await.ok();

@@ -11,6 +11,7 @@ import cn.leancloud.im.v2.LCIMConversationEventHandler;
 import cn.leancloud.im.v2.LCIMMessage;
 import cn.leancloud.im.v2.LCIMMessageHandler;
 import cn.leancloud.im.v2.LCIMMessageManager;
+import cn.leancloud.im.v2.conversation.LCIMConversationMemberInfo;
 import cn.leancloud.im.v2.messages.LCIMTextMessage;
 import cn.leancloud.json.JSONObject;
 import cn.leancloud.session.LCConnectionManager;
@@ -118,6 +119,56 @@ final class Sdk {
         @Override
         public void onInfoChanged(LCIMClient client, LCIMConversation room, JSONObject attributes, String operator) {
             events.add(new Event(INFO_CHANGED, client.getClientId(), room.getConversationId(), null));
+        }
+
+        @Override
+        public void onMuted(LCIMClient client, LCIMConversation room, String by) {
+            add("muted by " + by, client, room);
+        }
+
+        @Override
+        public void onUnmuted(LCIMClient client, LCIMConversation room, String by) {
+            add("unmuted by " + by, client, room);
+        }
+
+        @Override
+        public void onMemberMuted(LCIMClient client, LCIMConversation room, List<String> members, String by) {
+            add("members " + members + " muted by " + by, client, room);
+        }
+
+        @Override
+        public void onMemberUnmuted(LCIMClient client, LCIMConversation room, List<String> members, String by) {
+            add("members " + members + " unmuted by " + by, client, room);
+        }
+
+        @Override
+        public void onBlocked(LCIMClient client, LCIMConversation room, String by) {
+            add("blocked by " + by, client, room);
+        }
+
+        @Override
+        public void onUnblocked(LCIMClient client, LCIMConversation room, String by) {
+            add("unblocked by " + by, client, room);
+        }
+
+        @Override
+        public void onMemberBlocked(LCIMClient client, LCIMConversation room, List<String> members, String by) {
+            add("members " + members + " blocked by " + by, client, room);
+        }
+
+        @Override
+        public void onMemberUnblocked(LCIMClient client, LCIMConversation room, List<String> members, String by) {
+            add("members " + members + " unblocked by " + by, client, room);
+        }
+
+        @Override
+        public void onMemberInfoUpdated(LCIMClient client, LCIMConversation room, LCIMConversationMemberInfo info,
+                List<String> updated, String by) {
+            add(info.getMemberId() + " is " + info.getRole().getName() + " by " + by, client, room);
+        }
+
+        private static void add(String kind, LCIMClient client, LCIMConversation room) {
+            events.add(new Event(kind, client.getClientId(), room.getConversationId(), null));
         }
 
         @Override

@@ -16,11 +16,16 @@ import cn.leancloud.im.v2.callback.LCIMClientCallback;
 import cn.leancloud.im.v2.callback.LCIMConversationCallback;
 import cn.leancloud.im.v2.callback.LCIMConversationCreatedCallback;
 import cn.leancloud.im.v2.callback.LCIMConversationMemberCountCallback;
+import cn.leancloud.im.v2.callback.LCIMConversationMemberQueryCallback;
 import cn.leancloud.im.v2.callback.LCIMConversationQueryCallback;
 import cn.leancloud.im.v2.callback.LCIMMessageRecalledCallback;
 import cn.leancloud.im.v2.callback.LCIMMessageUpdatedCallback;
 import cn.leancloud.im.v2.callback.LCIMMessagesQueryCallback;
 import cn.leancloud.im.v2.callback.LCIMOnlineClientsCallback;
+import cn.leancloud.im.v2.callback.LCIMOperationFailure;
+import cn.leancloud.im.v2.callback.LCIMOperationPartiallySucceededCallback;
+import cn.leancloud.im.v2.conversation.ConversationMemberRole;
+import cn.leancloud.im.v2.conversation.LCIMConversationMemberInfo;
 import cn.leancloud.im.v2.messages.LCIMRecalledMessage;
 import cn.leancloud.im.v2.messages.LCIMTextMessage;
 import java.util.List;
@@ -161,6 +166,49 @@ final class Viewer {
                 settle(result, online, e);
             }
         }));
+    }
+
+    /** What a moderator's command came to. */
+    record Moderated(List<String> succeeded, List<Integer> failures) {}
+
+    Moderated mute(LCIMConversation room, String... ids) throws Exception {
+        return call(result -> room.muteMembers(List.of(ids), moderated(result)));
+    }
+
+    Moderated unmute(LCIMConversation room, String... ids) throws Exception {
+        return call(result -> room.unmuteMembers(List.of(ids), moderated(result)));
+    }
+
+    Moderated block(LCIMConversation room, String... ids) throws Exception {
+        return call(result -> room.blockMembers(List.of(ids), moderated(result)));
+    }
+
+    Moderated unblock(LCIMConversation room, String... ids) throws Exception {
+        return call(result -> room.unblockMembers(List.of(ids), moderated(result)));
+    }
+
+    void setRole(LCIMConversation room, String id, ConversationMemberRole role) throws Exception {
+        this.<Void>call(result -> room.updateMemberRole(id, role, done(result)));
+    }
+
+    List<LCIMConversationMemberInfo> roles(LCIMConversation room) throws Exception {
+        return call(result -> room.getAllMemberInfo(0, 10, new LCIMConversationMemberQueryCallback() {
+            @Override
+            public void done(List<LCIMConversationMemberInfo> infos, LCIMException e) {
+                settle(result, infos, e);
+            }
+        }));
+    }
+
+    private static LCIMOperationPartiallySucceededCallback moderated(CompletableFuture<Moderated> result) {
+        return new LCIMOperationPartiallySucceededCallback() {
+            @Override
+            public void done(LCIMException e, List<String> succeeded, List<LCIMOperationFailure> failures) {
+                List<LCIMOperationFailure> failed = failures == null ? List.of() : failures;
+                List<Integer> codes = failed.stream().map(LCIMOperationFailure::getCode).toList();
+                settle(result, new Moderated(succeeded, codes), e);
+            }
+        };
     }
 
     /** Runs one asynchronous call of the SDK to its end; its exception becomes ours. */

@@ -1,0 +1,121 @@
+// Silence, blocks and roles as an app's moderators use them; three clients of the SDK on one connection. Lists are not
+// asked for: on a plain JVM, 6.x loses its connection over the answer.
+package grandstand.e2e;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import cn.leancloud.im.v2.LCIMChatRoom;
+import cn.leancloud.im.v2.LCIMConversation;
+import cn.leancloud.im.v2.LCIMException;
+import cn.leancloud.im.v2.LCIMMessageOption.MessagePriority;
+import cn.leancloud.im.v2.conversation.ConversationMemberRole;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInfo;
+import org.junit.jupiter.api.function.Executable;
+import org.junit.jupiter.api.io.TempDir;
+
+class ModerationTest {
+    @TempDir
+    static Path data;
+
+    private static Server server;
+    private static WireTap tap;
+
+    private String tom;
+    private String jerry;
+    private String spike;
+    private Viewer owner;
+    private Viewer member;
+    private Viewer bystander;
+    private LCIMConversation room;
+    private LCIMChatRoom view;
+
+    @BeforeAll
+    static void start() throws Exception {
+        server = Server.start(data);
+        tap = new WireTap(server);
+        Sdk.start(tap.url());
+    }
+
+    @AfterAll
+    static void stop() throws Exception {
+        tap.close();
+        server.close();
+    }
+
+    @BeforeEach
+    void enter(TestInfo test) throws Exception {
+        String name = test.getTestMethod().orElseThrow().getName();
+        tom = "tom-" + name;
+        jerry = "jerry-" + name;
+        spike = "spike-" + name;
+        owner = Viewer.open(tom);
+        member = Viewer.open(jerry);
+        room = owner.createRoom("room " + name, Map.of());
+        view = member.join(room.getConversationId());
+        bystander = Viewer.open(spike);
+        bystander.join(room.getConversationId());
+    }
+
+    @AfterEach
+    void leave() throws Exception {
+        bystander.close();
+        member.close();
+        owner.close();
+    }
+
+    @Test
+    void aMutedMemberMayNotSpeak() throws Exception {
+        assertEquals(new Viewer.Moderated(List.of(jerry), List.of()), owner.mute(room, jerry));
+        Sdk.await("muted by " + tom, jerry);
+        Sdk.await("members [" + jerry + "] muted by " + tom, spike);
+        refused(4563, () -> member.say(view, "no", MessagePriority.High));
+        refused(4320, () -> member.unmute(view, jerry));
+
+        owner.unmute(room, jerry);
+        Sdk.await("unmuted by " + tom, jerry);
+        Sdk.await("members [" + jerry + "] unmuted by " + tom, spike);
+        member.say(view, "yes", MessagePriority.High);
+        Sdk.awaitText(tom, "yes");
+    }
+
+    @Test
+    void aBlockedMemberIsOut() throws Exception {
+        assertEquals(new Viewer.Moderated(List.of(jerry), List.of()), owner.block(room, jerry));
+        Sdk.await("blocked by " + tom, jerry);
+        Sdk.await("members [" + jerry + "] blocked by " + tom, spike);
+        refused(4548, () -> member.join(room.getConversationId()));
+        refused(4548, () -> member.say(view, "no", MessagePriority.High));
+
+        owner.unblock(room, jerry);
+        Sdk.await("unblocked by " + tom, jerry);
+        member.join(room.getConversationId());
+        owner.say(room, "welcome back", MessagePriority.High);
+        Sdk.awaitText(jerry, "welcome back");
+    }
+
+    @Test
+    void aManagerModeratesButNotTheOwner() throws Exception {
+        refused(4320, () -> member.setRole(view, jerry, ConversationMemberRole.MANAGER));
+        owner.setRole(room, jerry, ConversationMemberRole.MANAGER);
+        Sdk.await(jerry + " is Manager by " + tom, jerry);
+        assertEquals(List.of(jerry), member.roles(view).stream().map(info -> info.getMemberId()).toList());
+        assertEquals(ConversationMemberRole.MANAGER, owner.roles(room).get(0).getRole());
+        assertEquals(new Viewer.Moderated(List.of("ann"), List.of(4320)), member.mute(view, "ann", tom));
+
+        owner.setRole(room, jerry, ConversationMemberRole.MEMBER);
+        refused(4320, () -> member.mute(view, "bob"));
+    }
+
+    private static void refused(int code, Executable operation) {
+        assertEquals(code, assertThrows(LCIMException.class, operation).getCode());
+    }
+}
