@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help run test check format build console debian-packages bench soak \
-        test-rust test-schedules test-console test-websocket test-js test-java test-browser
+        test-rust test-schedules test-console test-websocket test-rest test-js test-java test-browser
 
 export GRANDSTAND_BIN := $(CURDIR)/target/release/grandstand
 # Benchmark figures say what they were made with.
@@ -31,6 +31,7 @@ test: debian-packages build ## Every test there is; installs what they need.
 	$(MAKE) test-schedules
 	$(MAKE) test-console
 	$(MAKE) test-websocket
+	$(MAKE) test-rest
 	$(MAKE) test-js
 	$(MAKE) test-java
 	$(MAKE) test-browser
@@ -46,6 +47,9 @@ test-console: console ## The demo room's own logic.
 
 test-websocket: ## WebSocket conformance: Autobahn's cases on our codec.
 	e2e/websocket/run
+
+test-rest: build ## The HTTP API against its own description: schemathesis.
+	e2e/rest/run
 
 test-js: build ## LeanCloud's JavaScript SDKs, and strict stand-ins for those that cannot run here.
 	cd e2e/js && $(NPM_CI) && npm test
@@ -84,7 +88,7 @@ format: ## Formats the sources.
 	cd console && npm run format
 
 # What the tests need beyond Rust, Node and Java. Root installs it; others are told.
-DEBIAN := chromium fonts-noto-cjk openssl python3-venv
+DEBIAN := chromium curl fonts-noto-cjk openssl python3-venv
 debian-packages:
 	@missing=$$(for package in $(DEBIAN); do dpkg -s $$package >/dev/null 2>&1 || echo $$package; done); \
 	if [ -n "$$missing" ]; then \

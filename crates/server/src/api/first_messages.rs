@@ -228,10 +228,14 @@ async fn patch(
 }
 
 /// Rooms keep nothing unread.
-async fn unread(_: Authenticated, Path(_client): Path<String>) -> Json<Value> {
-    Json(json!({ "count": 0 }))
+async fn unread(_: Authenticated, Path(client): Path<String>) -> Result<Json<Value>, ApiError> {
+    client_id("the client id", &client)?;
+    Ok(Json(json!({ "count": 0 })))
 }
 
-async fn unread_in(_: Authenticated, Path((_client, _room)): Path<(String, String)>) -> Json<Value> {
-    Json(json!({ "count": 0 }))
+async fn unread_in(
+    by: Authenticated,
+    Path((client, _room)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    unread(by, Path(client)).await
 }

@@ -33,18 +33,18 @@ pub(super) struct Listing {
     keys: Text,
 }
 
-/// A parameter's text; empty when it is absent.
+/// A parameter's text, if it is there.
 #[derive(Debug, Default)]
-struct Text(String);
+struct Text(Option<String>);
 
 impl Listing {
     /// The rows, `{"results":[…]}`, and their `count` when that was asked for.
     pub(super) async fn of_rooms(self, node: &Node, app: &AppId, usual: u32) -> Result<Value, ApiError> {
         let skip = self.skip.number("skip")?.unwrap_or(0);
         let limit = self.limit.number("limit")?.unwrap_or(usual).min(ROWS);
-        let (filter, order) = (Some(self.filter.0.as_str()), Some(self.order.0.as_str()));
-        let keys = Keys::parse(&self.keys.0)?;
-        let counted = !matches!(self.count.0.as_str(), "" | "0" | "false");
+        let (filter, order) = (self.filter.0.as_deref(), self.order.0.as_deref());
+        let keys = Keys::parse(self.keys.0.as_deref().unwrap_or_default())?;
+        let counted = !matches!(self.count.0.as_deref(), None | Some("" | "0" | "false"));
         let query = RoomQuery::listing(filter, order, skip, limit);
         let (rooms, count) = record::list(node, app, query, counted).await?;
         let mut answer = json!({ "results": rows(&rooms, &keys)? });
@@ -144,10 +144,7 @@ fn remove(row: &mut Map<String, Value>, path: &[&str]) {
 
 impl Text {
     fn number(&self, name: &str) -> Result<Option<u32>, ApiError> {
-        if self.0.is_empty() {
-            return Ok(None);
-        }
-        let number = self.0.parse().map(Some);
+        let number = self.0.as_deref().map(str::parse).transpose();
         number.map_err(|_| ApiError::bad_request(format!("{name} must be a whole number, 0 or more")))
     }
 }
@@ -168,19 +165,19 @@ impl<'de> de::Visitor<'de> for TextVisitor {
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(text.to_owned()))
+        Ok(Text(Some(text.to_owned())))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
+        Ok(Text(Some(value.to_string())))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
+        Ok(Text(Some(value.to_string())))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
+        Ok(Text(Some(value.to_string())))
     }
 
     fn visit_unit<E>(self) -> Result<Text, E> {
@@ -190,7 +187,7 @@ impl<'de> de::Visitor<'de> for TextVisitor {
     /// `where` as an object, in a batch.
     fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Text, A::Error> {
         let object = Map::<String, Value>::deserialize(de::value::MapAccessDeserializer::new(map))?;
-        Ok(Text(Value::Object(object).to_string()))
+        Ok(Text(Some(Value::Object(object).to_string())))
     }
 }
 
@@ -232,10 +229,10 @@ mod tests {
     fn parameters_come_as_text_or_as_values() {
         let read = |value: Value| serde_json::from_value::<Listing>(value).unwrap();
         let listing = read(json!({ "where": { "name": "x" }, "limit": 5, "skip": "7", "count": true }));
-        assert_eq!(listing.filter.0, r#"{"name":"x"}"#);
+        assert_eq!(listing.filter.0.unwrap(), r#"{"name":"x"}"#);
         assert_eq!(listing.limit.number("limit").unwrap(), Some(5));
         assert_eq!(listing.skip.number("skip").unwrap(), Some(7));
-        assert_eq!(listing.count.0, "true");
+        assert_eq!(listing.count.0.unwrap(), "true");
         assert!(read(json!({ "limit": -1 })).limit.number("limit").is_err());
         assert_eq!(read(json!({ "limit": null })).limit.number("limit").unwrap(), None);
     }

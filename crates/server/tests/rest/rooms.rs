@@ -151,6 +151,7 @@ async fn rooms_are_listed_as_asked() {
     for (parameters, code) in [
         ("limit=-1", 400),
         ("limit=x", 400),
+        ("limit=", 400),
         ("skip=1e9", 400),
         ("skip=100001", 4310),
         ("where=x", 4310),
