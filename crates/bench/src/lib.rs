@@ -33,6 +33,7 @@ mod publisher;
 mod publishing;
 mod receiver;
 pub mod report;
+mod rest;
 mod search;
 mod seen;
 mod send_queue;
@@ -79,6 +80,7 @@ pub async fn run(options: Options) -> Result<Outcome> {
         Workload::Standard(standard) => return standard::run(standard).await.map(Outcome::Standard),
         Workload::Compare(runs) => return compare::run(runs).map(Outcome::Comparison),
         Workload::Ack(ack) => load(&ack.target, async |target| ack::run(target, ack).await).await,
+        Workload::Rest(options) => rest::measure(options).await,
         Workload::Fan(fan) => load(&fan.target, async |target| fan::run(target, fan).await).await,
         Workload::Search(search) => {
             load(&search.target, async |target| search::run(target, search).await).await

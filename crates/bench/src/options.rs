@@ -2,6 +2,7 @@
 
 mod fan;
 mod history;
+mod rest;
 mod soak;
 mod standard;
 mod storm;
@@ -15,6 +16,7 @@ pub use fan::{
     TempoOptions, TrafficOptions,
 };
 pub use history::HistoryOptions;
+pub use rest::RestOptions;
 pub use soak::SoakOptions;
 pub use standard::StandardOptions;
 pub use storm::StormOptions;
@@ -79,6 +81,8 @@ pub struct TargetOptions {
 pub enum Workload {
     /// Messages that are accepted, committed and acknowledged per second, and how long that takes
     Ack(AckOptions),
+    /// Messages that a back end sends over HTTP per second, and how long it waits for each answer
+    Rest(RestOptions),
     /// Messages to all members of rooms: how many, how fast, what they cost
     Fan(FanOptions),
     /// The same without a server: the leanest loop that writes to as many sockets
@@ -110,6 +114,7 @@ impl Workload {
     pub fn target(&self) -> Option<&TargetOptions> {
         match self {
             Self::Ack(ack) => Some(&ack.target),
+            Self::Rest(rest) => Some(&rest.target),
             Self::Idle(idle) => Some(&idle.target),
             Self::Storm(storm) => Some(&storm.target),
             Self::History(history) => Some(&history.target),

@@ -18,6 +18,7 @@ use tokio::{
 use crate::tls::{self, Trust};
 
 pub(crate) const APP: &str = "grandstand-bench";
+pub(crate) const MASTER_KEY: &str = "bench-master-key";
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(30);
@@ -43,8 +44,13 @@ pub(crate) enum Folder {
 }
 
 impl Served {
-    /// With `tls`, the server gets a certificate that the tool makes and trusts.
-    pub(crate) async fn start(program: &Path, data: Folder, tls: bool) -> Result<Self> {
+    /// With `tls`, the server gets a certificate that the tool makes and trusts; with `more`, settings of its own.
+    pub(crate) async fn start(
+        program: &Path,
+        data: Folder,
+        tls: bool,
+        more: &[(String, String)],
+    ) -> Result<Self> {
         let issued = tls.then(|| tls::issue(data.path())).transpose()?;
         let files = issued
             .iter()
@@ -54,8 +60,12 @@ impl Served {
             // All load comes from a few addresses.
             .env("GRANDSTAND_LIMITS__HANDSHAKES_PER_SECOND_PER_ADDRESS", "1000000")
             .args(["serve", "--bind", "127.0.0.1:0", "--admin-bind", "127.0.0.1:0"])
-            .args(["--app", &format!("{APP}:bench-key:bench-master-key"), "--client-limits", "off"])
-            .args(["--log", "warn", "--data"])
+            .env("GRANDSTAND_APPS__0__ID", APP)
+            .env("GRANDSTAND_APPS__0__KEY", "bench-key")
+            .env("GRANDSTAND_APPS__0__MASTER_KEY", MASTER_KEY)
+            .env("GRANDSTAND_APPS__0__QUOTAS__MESSAGES_PER_MINUTE", u32::MAX.to_string())
+            .envs(more.iter().map(|(key, value)| (key, value)))
+            .args(["--client-limits", "off", "--log", "warn", "--data"])
             .arg(data.path())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -137,7 +147,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_no_server_is_reported() {
-        let start = |program| Served::start(Path::new(program), Folder::new(None).unwrap(), false);
+        let start = |program| Served::start(Path::new(program), Folder::new(None).unwrap(), false, &[]);
         let Err(error) = start("/bin/true").await else { panic!("started") };
         assert!(error.to_string().contains("without becoming ready"), "{error:#}");
         let Err(error) = start("/does/not/exist").await else { panic!("started") };

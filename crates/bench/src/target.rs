@@ -26,12 +26,17 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) async fn open(options: &TargetOptions) -> Result<Self> {
+        Self::open_with(options, &[]).await
+    }
+
+    /// The same; a server of the tool's own gets these settings, too.
+    pub(crate) async fn open_with(options: &TargetOptions, more: &[(String, String)]) -> Result<Self> {
         if let Some(program) = &options.serve {
             let folder = match &options.keep {
                 Some(keep) => Folder::keep(keep),
                 None => Folder::new(options.data.as_deref()),
             };
-            let start = Served::start(program, folder?, options.tls);
+            let start = Served::start(program, folder?, options.tls, more);
             let served = if options.pin { Split::new()?.apart(start).await } else { start.await }?;
             let endpoint = Endpoint::find(&served.url, served::APP, served.trust.clone()).await?;
             let admin = Some(served.admin.clone());

@@ -51,6 +51,17 @@ async fn acks_are_counted_and_timed() {
     }
 }
 
+#[tokio::test]
+async fn messages_over_http_are_counted_and_timed() {
+    for (how, calls) in [("", None), ("--rate 200", None), ("--rate 200 --hook", Some(200))] {
+        let report = run(&format!("rest --senders 4 --warm-up 0s --duration 1s {how}")).await;
+        assert!(report["answered_per_s"].as_f64().unwrap() > 0.0, "{report}");
+        assert!(report["answer_p99_ms"].as_f64().unwrap() > 0.0, "{report}");
+        assert_eq!(report["hook_calls"].as_u64(), calls, "{report}");
+        assert_eq!(faults(&report), [""; 0]);
+    }
+}
+
 /// All of them and no more: at 200 messages a second for a second.
 #[tokio::test]
 async fn a_rate_is_kept() {
