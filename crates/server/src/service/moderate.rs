@@ -11,6 +11,8 @@ use grandstand_room::{
     switches::Counted,
 };
 
+use tracing::error;
+
 use super::{
     caller::{Caller, CallerKind},
     departure,
@@ -93,7 +95,8 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
     let left = changed.map_err(|cause| refused(&room, restriction, &cause))?;
     let blocks = matches!(change, Change::Impose { list: List::Blocked, .. });
     let expelled = if blocks { targets.clone() } else { Vec::new() };
-    changed_rules(node, app.id.clone(), room.clone(), expelled).await;
+    changed_rules(node, app.id.clone(), room.clone(), expelled.clone()).await;
+    forget_entered(node, app, &room, &expelled).await;
     for client in &left {
         departure::tell_left(node, &app.id, &room, client, caller.address);
     }
@@ -115,6 +118,19 @@ impl Done {
 /// Tells every node that it has to read the room's rules anew. Sessions of `expelled` are taken out of the room.
 pub(crate) async fn changed_rules(node: &Node, app: AppId, room: RoomId, expelled: Vec<ClientId>) {
     node.bus.publish(News::Moderated { app, room, expelled }).await;
+}
+
+/// Who entered between the store's block and the news of it is out by now, but the store does not know.
+async fn forget_entered(node: &Node, app: &App, room: &RoomId, expelled: &[ClientId]) {
+    let router = node.router.app(&app.id);
+    for client in expelled {
+        let _turn = router.turn(client).await;
+        for session in router.sessions_of(client).iter().filter(|session| !session.is_in(room)) {
+            if let Err(error) = node.store.leave(&app.id, session.identity.session, room).await {
+                error!(%error, "could not take a blocked client out of its room in the store");
+            }
+        }
+    }
 }
 
 /// The rules of a room, or 4303.

@@ -346,3 +346,23 @@ async fn large_rooms_are_not_told_and_old_clients_never() {
     assert_eq!(tom.notices_until("end").await, 0, "three members are too many");
     assert_eq!(old.notices_until("end").await, 0, "it would not know what it is");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_slips_in_while_a_block_is_made() {
+    let server = Server::start("").await;
+    let (mut owner, room, []) = room_with(&server, []).await;
+    let (mut tom, _) = Guest::log_in(server.address, "tom").await;
+    for round in 0..30 {
+        let (joined, blocked) = tokio::join!(join(&mut tom, &room), impose(&mut owner, &room, BLOCK, "tom"));
+        succeeded(blocked);
+        let entered = matches!(joined, Event::Added { .. });
+        assert!(
+            entered || matches!(&joined, Event::Failed { fault } if fault.is(Code::BlockedByConv)),
+            "{joined:?}"
+        );
+        assert_eq!(owner.count(&room).await, 1, "round {round}, entered: {entered}");
+        let known = server.node.store.sessions(&APP.into(), &ClientId::new("tom").unwrap()).await.unwrap();
+        assert!(known.iter().all(|session| session.room.is_none()), "round {round}: {known:?}");
+        succeeded(lift(&mut owner, &room, BLOCK, "tom").await);
+    }
+}
