@@ -23,7 +23,7 @@ async fn come(address: SocketAddr, room: RoomId, n: usize) -> (Guest, Token) {
     (guest, token)
 }
 
-/// Comes back, and hears everything up to what is said at the end.
+/// Comes back with its token; enters the room itself where the server does not know any more that it was there.
 async fn come_back(address: SocketAddr, room: RoomId, gone: Gone, is_back: bool) -> (Guest, Token) {
     let mut guest = Guest::reopen(address, &gone.client, &gone.token).await;
     if !is_back {
@@ -57,8 +57,9 @@ async fn a_thousand_are_back_in_their_room_within_30_minutes_and_not_after() {
     let table = [
         (SECOND, true),
         (MINUTE, true),
-        (29 * MINUTE + 50 * SECOND, true),
-        (30 * MINUTE + 10 * SECOND, false),
+        // The clock that was set goes on while they come back: a minute is for a slow machine.
+        (29 * MINUTE, true),
+        (31 * MINUTE, false),
     ];
     for (away, is_back) in table {
         assert_eq!(host.count(&room).await, everybody, "before {away} ms");

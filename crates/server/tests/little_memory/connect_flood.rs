@@ -1,6 +1,14 @@
 //! A few addresses that connect without end, log in nowhere, and hold what they get.
 
-use std::{collections::VecDeque, net::SocketAddr, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -20,22 +28,38 @@ const HELD: usize = 380;
 /// Between two attempts of an address: its ports must last for some minutes.
 const PAUSE: Duration = Duration::from_millis(4);
 
-pub(crate) struct ConnectFlood(JoinSet<usize>);
+pub(crate) struct ConnectFlood {
+    addresses: JoinSet<()>,
+    refused: Arc<AtomicUsize>,
+}
 
 impl ConnectFlood {
     /// Goes on until `over`.
     pub(crate) fn start(to: SocketAddr, over: &CancellationToken) -> Self {
-        Self((0..ADDRESSES).map(|n| connect_without_end([127, 0, 0, 10 + n], to, over.clone())).collect())
+        let refused = Arc::<AtomicUsize>::default();
+        let from = |n| connect_without_end([127, 0, 0, 10 + n], to, over.clone(), Arc::clone(&refused));
+        Self { addresses: (0..ADDRESSES).map(from).collect(), refused }
     }
 
-    /// How many connections were refused, each in words, once all that were not have been dropped.
+    /// How many connections were refused so far, each in words.
+    pub(crate) fn refused(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many were refused, once all that were not have been dropped.
     pub(crate) async fn end(self) -> usize {
-        self.0.join_all().await.into_iter().sum()
+        self.addresses.join_all().await;
+        self.refused.load(Ordering::Relaxed)
     }
 }
 
-async fn connect_without_end(from: [u8; 4], to: SocketAddr, over: CancellationToken) -> usize {
-    let (mut held, mut refused) = (VecDeque::new(), 0);
+async fn connect_without_end(
+    from: [u8; 4],
+    to: SocketAddr,
+    over: CancellationToken,
+    refused: Arc<AtomicUsize>,
+) {
+    let mut held = VecDeque::new();
     while !over.is_cancelled() {
         let socket = TcpSocket::new_v4().unwrap();
         socket.bind((from, 0).into()).unwrap();
@@ -48,7 +72,7 @@ async fn connect_without_end(from: [u8; 4], to: SocketAddr, over: CancellationTo
                 let mut reason = String::new();
                 stream.read_to_string(&mut reason).await.unwrap();
                 assert!(reason.contains("as many connections as it may"), "{head}{reason}");
-                refused += 1;
+                refused.fetch_add(1, Ordering::Relaxed);
             }
             _ => panic!("no answer to an upgrade: {head}"),
         }
@@ -57,7 +81,6 @@ async fn connect_without_end(from: [u8; 4], to: SocketAddr, over: CancellationTo
         }
         sleep(PAUSE).await;
     }
-    refused
 }
 
 async fn read_head(stream: &mut TcpStream) -> String {

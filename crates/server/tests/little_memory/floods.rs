@@ -51,8 +51,14 @@ const LEVELS: [Level; 6] = [Level::Low, Level::Low, Level::Low, Level::Normal, L
 /// The honest ones are fewer.
 const MANY: u64 = 200;
 
+/// Connections that have to be refused, or it was no flood.
+const REFUSED: usize = 100;
+
+/// How much longer the floods may take for that.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// When the floods have ended, the server must be as it was within this time.
-const RECOVERY: Duration = Duration::from_secs(10);
+const RECOVERY: Duration = Duration::from_secs(30);
 
 /// Enough that the floods are felt, and that honest members do not come near.
 const LIMITS: &str =
@@ -93,13 +99,14 @@ async fn with_512_mib_floods_cost_low_messages_and_new_connections_but_nothing_h
     let rooms: Arc<[RoomId]> = rooms.into();
     let members = fill(server.public, &rooms).await;
 
-    let over = CancellationToken::new();
-    let until = Instant::now() + Duration::from_secs(seconds);
+    let (enough, over) = (CancellationToken::new(), CancellationToken::new());
     let flood = ConnectFlood::start(server.public, &over);
     let publishing: JoinSet<_> =
-        (0..PUBLISHERS).map(|n| publish(server.public, n, Arc::clone(&rooms), until)).collect();
+        (0..PUBLISHERS).map(|n| publish(server.public, n, Arc::clone(&rooms), enough.clone())).collect();
     let reading: JoinSet<_> =
         members.into_iter().map(|member| live(member, server.public, over.clone())).collect();
+    flooded(&flood, Duration::from_secs(seconds)).await;
+    enough.cancel();
     let acked = sum(publishing.join_all().await);
     over.cancel();
     let refused = flood.end().await;
@@ -130,9 +137,21 @@ async fn with_512_mib_floods_cost_low_messages_and_new_connections_but_nothing_h
         "{high} HIGH messages, none lost; {shed} LOW ones not delivered; {refused} connections refused"
     );
     eprintln!("at most {} MiB; {all:?} MiB with the kernel's and cached files", peak >> 20);
-    assert!(high > 100 && refused > 100, "that was no flood: {high} HIGH, {refused} refused");
+    assert!(high > 100, "that was no flood: {high} HIGH");
     assert!(peak < MEMORY, "{} MiB", peak >> 20);
     assert_eq!(cgroup.as_ref().map_or(0, Cgroup::killed), 0);
+}
+
+/// Returns when the flood lasted for so long, and so many were refused that the server was full: on a slow machine that
+/// takes longer.
+async fn flooded(flood: &ConnectFlood, least: Duration) {
+    let start = Instant::now();
+    tokio::time::sleep(least).await;
+    while flood.refused() < REFUSED {
+        let refused = flood.refused();
+        assert!(start.elapsed() < least + PATIENCE, "that was no flood: {refused} refused");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// The large room is the first one.
@@ -159,13 +178,18 @@ async fn come(address: SocketAddr, n: usize, room: usize, id: RoomId) -> Member 
 }
 
 /// Sends to all rooms in turn, without waiting for each answer. Returns what was acknowledged, by room.
-async fn publish(address: SocketAddr, n: usize, rooms: Arc<[RoomId]>, until: Instant) -> Vec<Messages> {
+async fn publish(
+    address: SocketAddr,
+    n: usize,
+    rooms: Arc<[RoomId]>,
+    enough: CancellationToken,
+) -> Vec<Messages> {
     let (mut publisher, _) = Guest::log_in(address, &format!("publisher-{n}")).await;
     let mut acked: Vec<Messages> = rooms.iter().map(|_| Messages::default()).collect();
     let mut waiting = VecDeque::new();
     let mut sent = 0;
     loop {
-        let is_over = sent >= LEAST && Instant::now() >= until;
+        let is_over = sent >= LEAST && enough.is_cancelled();
         if is_over && waiting.is_empty() {
             return acked;
         }
