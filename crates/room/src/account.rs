@@ -28,7 +28,7 @@ pub enum Outcome {
     Behind,
     /// Left out because it was too old.
     Late,
-    /// Left out because the node came round so late that the ring had forgotten it.
+    /// Left out because the node came round so late that the ring had forgotten it, or, if it is LOW, a NORMAL one.
     Overrun,
     /// The member left before it.
     Left,

@@ -30,7 +30,8 @@ pub enum Cause {
     Behind,
     /// It was too old, or LOW while an older NORMAL one was.
     Late,
-    /// The ring had forgotten it before this reader, which takes whatever it is given, was given it.
+    /// The ring had forgotten it before this reader, which takes whatever it is given, was given it; or it is LOW, and a
+    /// NORMAL one was forgotten.
     Overrun,
 }
 
