@@ -36,7 +36,6 @@ use crate::{
     gateway::outbox::{Ending, Signal},
     moderation::Moderation,
     router::{Hub, Ordered, Router},
-    service::push_downlink,
     store::{Store, StoreError, StoredMessage},
 };
 
@@ -115,7 +114,7 @@ impl Fanout {
             }
             let peer = Some(session.identity.client.to_string());
             let downlink = Downlink { serial: None, peer, server_time: Some(now), event: event.clone() };
-            push_downlink(&session.outbox, session.style.format, &downlink);
+            session.outbox.push_downlink(session.style.format, &downlink);
         }
     }
 
@@ -125,7 +124,7 @@ impl Fanout {
             let event = Event::Closed { fault: Some(fault.clone()) };
             let server_time = Some(self.clock.wall().0);
             let closed = Downlink { serial: None, peer, server_time, event };
-            push_downlink(&session.outbox, session.style.format, &closed);
+            session.outbox.push_downlink(session.style.format, &closed);
             let ended = session.identity.session;
             session.outbox.signal(Signal::SessionEnded { session: ended, ending: Ending::Told });
         }

@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub use hub::{Hub, MessageAccount, Ordered, RoomAccount};
-pub use member::{Joined, Sdk, Session, Style};
+pub use member::{Joined, Remote, Sdk, Session, Style};
 pub use turn::Turn;
 
 /// All apps of this node.

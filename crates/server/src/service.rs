@@ -32,7 +32,6 @@ use crate::{
 pub(crate) use moderators::offset;
 pub(crate) use refusal::{HOOK_FAILED, Refused, TRY_AGAIN, is_passing};
 pub use socket::Socket;
-pub(crate) use socket::push_downlink;
 
 /// Tells the client of a session to ask the router again and to reconnect; false when it would not understand. Once
 /// for each socket: JavaScript throws at the second one.
@@ -43,7 +42,7 @@ pub(crate) fn go_away(node: &Node, session: &Session) -> bool {
     let peer = (session.sdk != Sdk::Apple).then(|| session.identity.client.to_string());
     let server_time = Some(node.clock.wall().0);
     let goodbye = Downlink { serial: None, peer, server_time, event: Event::GoAway };
-    socket::push_downlink(&session.outbox, session.style.format, &goodbye);
+    session.outbox.push_downlink(session.style.format, &goodbye);
     true
 }
 

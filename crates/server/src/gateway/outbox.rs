@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use grandstand_protocol::{Downlink, Format};
 use grandstand_room::session::SessionId;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -23,7 +24,7 @@ pub use self::replay::Replay;
 use self::{replay::Replayed, waiting::Waiting};
 use super::{
     close::Close,
-    frames::frame,
+    frames::{data_frame, frame},
     receipts::{Receipt, Receipts},
     transport::Transport,
 };
@@ -191,6 +192,12 @@ impl Outbox {
             drop(state);
             self.to_write.notify_one();
         }
+    }
+
+    /// An event for one session: encoded, and queued as a reply is.
+    pub(crate) fn push_downlink(&self, format: Format, downlink: &Downlink) {
+        let encoded = downlink.encode(format);
+        self.push_control(data_frame(encoded.text, &[&encoded.payload]));
     }
 
     /// From now on only control frames go out, until [`Self::release`].

@@ -16,7 +16,6 @@ use grandstand_room::{
     session::SessionId,
     switches::Counted,
 };
-
 use rand::seq::IteratorRandom;
 
 use super::member::Session;

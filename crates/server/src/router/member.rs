@@ -52,6 +52,13 @@ impl Sdk {
     }
 }
 
+/// What a client runs on, and where it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Remote {
+    pub sdk: Sdk,
+    pub address: IpAddr,
+}
+
 /// An open session on this node.
 #[derive(Debug)]
 pub struct Session {
@@ -101,7 +108,7 @@ impl Session {
         identity: Identity,
         outbox: Arc<Outbox>,
         style: Style,
-        (sdk, address): (Sdk, IpAddr),
+        remote: Remote,
         replaced_at: Option<Instant>,
         confirms_high: bool,
     ) -> Self {
@@ -112,8 +119,8 @@ impl Session {
             identity,
             outbox,
             style,
-            sdk,
-            address,
+            sdk: remote.sdk,
+            address: remote.address,
             replaced_at,
             place,
             confirmed,

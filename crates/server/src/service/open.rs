@@ -28,7 +28,7 @@ use crate::{
     },
     hook::{self, Offline, OnlineLogin},
     node::Node,
-    router::{Opened, Sdk, Session},
+    router::{Opened, Remote, Sdk, Session},
     store::StoreError,
 };
 
@@ -154,13 +154,13 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let remembered = remembered(&node, &app.id, &client, claims.as_ref()).await?;
     note_client(socket, &client, open);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), socket.style, node.clock.now());
-    let way = (Sdk::from_user_agent(user_agent), socket.address);
+    let remote = Remote { sdk: Sdk::from_user_agent(user_agent), address: socket.address };
     let mut past = replay::Past::default();
     let opened = node.router.app(&app.id).open(&login, now, |arrival| {
         let replaced_at = arrival.takes_over.then_some(now);
         let identity;
         (identity, past) = replay::identify(&node, app, &login, arrival, remembered);
-        Session::new(app.id.clone(), identity, outbox, style, way, replaced_at, app.switches.high_replay)
+        Session::new(app.id.clone(), identity, outbox, style, remote, replaced_at, app.switches.high_replay)
     });
     let Some(opened) = opened else {
         let detail = "another device holds this client id and tag; open without reopen to take it";

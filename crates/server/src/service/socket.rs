@@ -12,7 +12,6 @@ use crate::{
     apps::App,
     gateway::{
         admission::Seat,
-        frames::data_frame,
         outbox::{Ending, Outbox},
         receipts::Receipt,
     },
@@ -157,7 +156,7 @@ impl Socket {
         let peer =
             peer.or_else(|| self.sessions.first().map(|open| open.session.identity.client.to_string()));
         let downlink = Downlink { serial, peer, server_time: Some(self.node.clock.wall().0), event };
-        push_downlink(&self.outbox, self.style.format, &downlink);
+        self.outbox.push_downlink(self.style.format, &downlink);
     }
 
     /// A session of this socket was ended from elsewhere. True when the socket has nothing left to do: its only login
@@ -195,10 +194,4 @@ impl Socket {
             departure::drop_session(&self.node, &open.session, open.may_hold_wills, code).await;
         }
     }
-}
-
-/// Encodes and queues one frame.
-pub(crate) fn push_downlink(outbox: &Outbox, format: Format, downlink: &Downlink) {
-    let encoded = downlink.encode(format);
-    outbox.push_control(data_frame(encoded.text, &[&encoded.payload]));
 }

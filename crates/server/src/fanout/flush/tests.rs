@@ -29,7 +29,7 @@ use crate::{
     config::Config,
     fanout::{Broadcast, Engine},
     gateway::outbox::Outbox,
-    router::{AppRouter, Hub, Router, Sdk, Session, Style},
+    router::{AppRouter, Hub, Remote, Router, Sdk, Session, Style},
     store::Claimed,
 };
 
@@ -121,7 +121,8 @@ fn enter(app: &Arc<AppRouter>, hub: &Arc<Hub>, name: &str) -> (Arc<Session>, Dup
         let session = SessionId(name.bytes().fold(0, |id, byte| id << 8 | u128::from(byte)));
         let (client, tag, device) = (client.clone(), arrival.tag, arrival.device);
         let identity = Identity { session, client, tag, device };
-        Session::new("app".into(), identity, outbox, style, (Sdk::Other, [127, 0, 0, 1].into()), None, false)
+        let remote = Remote { sdk: Sdk::Other, address: [127, 0, 0, 1].into() };
+        Session::new("app".into(), identity, outbox, style, remote, None, false)
     });
     let session = opened.unwrap().session;
     let claimed = Claimed { epoch: 1, head: 0, former: Vec::new(), updated_at: Millis(0) };

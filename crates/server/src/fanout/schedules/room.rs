@@ -32,7 +32,7 @@ use crate::{
     config::Config,
     fanout::{Broadcast, Engine, LEVELS},
     gateway::{connection::writer::Writer, outbox::Outbox},
-    router::{AppRouter, Hub, Router, Sdk, Session, Style},
+    router::{AppRouter, Hub, Remote, Router, Sdk, Session, Style},
     store::Claimed,
     sync,
 };
@@ -137,7 +137,8 @@ impl Room {
             let (client, tag, device) = (client.clone(), arrival.tag, arrival.device);
             let identity = Identity { session: SessionId(session), client, tag, device };
             let (app, outbox) = (AppId::from("app"), Arc::clone(outbox));
-            Session::new(app, identity, outbox, style, (Sdk::Other, [127, 0, 0, 1].into()), None, false)
+            let remote = Remote { sdk: Sdk::Other, address: [127, 0, 0, 1].into() };
+            Session::new(app, identity, outbox, style, remote, None, false)
         });
         opened.unwrap().session
     }

@@ -133,7 +133,7 @@ mod tests {
         config::Config,
         fanout::{Broadcast, Engine},
         gateway::{outbox::Outbox, transport::Transport},
-        router::{Router, Sdk, Session, Style},
+        router::{Remote, Router, Sdk, Session, Style},
         store::Claimed,
     };
 
@@ -158,7 +158,7 @@ mod tests {
                 identity,
                 outbox,
                 style,
-                (Sdk::Other, [127, 0, 0, 1].into()),
+                Remote { sdk: Sdk::Other, address: [127, 0, 0, 1].into() },
                 None,
                 true,
             )),
