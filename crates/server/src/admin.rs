@@ -41,13 +41,14 @@ pub(crate) fn router(admin: Arc<Admin>) -> Router {
 }
 
 async fn overview(State(admin): State<Arc<Admin>>) -> Json<Value> {
-    let (connections, without_session) = admin.admission.sockets();
+    let sockets = admin.admission.sockets();
     Json(json!({
         "name": "grandstand",
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": admin.started.elapsed().as_secs(),
-        "connections": connections,
-        "connections_without_session": without_session,
+        "connections": sockets.all,
+        "connections_without_session": sockets.without_session(),
+        "connections_waiting": sockets.waiting,
         "sessions": admin.node.router.session_count(),
         "apps": admin.node.apps.load().iter().count(),
         "draining": admin.node.is_draining(),

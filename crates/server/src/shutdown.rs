@@ -4,7 +4,7 @@ mod farewell;
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{error, info, warn};
 
 use self::farewell::Farewell;
@@ -24,6 +24,9 @@ const LAST_TASKS: Duration = Duration::from_secs(4);
 /// When the store has to have closed. Usually it has had the whole time since the last connection ended.
 const LAST_COMMIT: Duration = Duration::from_millis(4800);
 
+/// How long the end waits for the listener's socket to be closed, which takes its thread a moment.
+const LISTENER_CLOSES: Duration = Duration::from_millis(500);
+
 /// How often it is looked at who is due.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -42,7 +45,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// # Errors
 /// [`StoreError`] when the last commit fails or does not end.
 pub async fn run(port: &Port, node: &Node) -> Result<(), StoreError> {
-    let (connections, without_session) = port.admission().sockets();
+    let sockets = port.admission().sockets();
+    let (connections, without_session) = (sockets.all, sockets.without_session());
     info!(connections, without_session, "stopping: no new connections, telling clients to go elsewhere");
     node.begin_drain();
     let drain = node.config.limits.drain;
@@ -50,13 +54,13 @@ pub async fn run(port: &Port, node: &Node) -> Result<(), StoreError> {
     let end = Instant::now() + drain;
     say_farewell(port, node, &mut farewell, end).await;
 
-    let (left, _) = port.admission().sockets();
+    let left = port.admission().sockets().all;
     if left > 0 {
         info!(left, "closing the connections that are left");
         port.admission().displace_down_to(0);
         node.close_sockets();
         if timeout_at(end + LAST_WORDS, port.connections().wait()).await.is_err() {
-            let (left, _) = port.admission().sockets();
+            let left = port.admission().sockets().all;
             warn!(left, "some connections did not end in time; they are cut off");
         }
     }
@@ -82,26 +86,35 @@ pub(crate) async fn close(store: &dyn Store, by: Instant) -> Result<(), StoreErr
 /// Until everybody has gone, or the time is over.
 async fn say_farewell(port: &Port, node: &Node, farewell: &mut Farewell, end: Instant) {
     let begin = Instant::now();
-    // When the listener closed, and how many sockets without a session there were.
+    // When the listener closed, and how many sockets without a session there were. Who still waited for its turn then
+    // is gone.
     let mut stopped: Option<(Instant, usize)> = None;
     while Instant::now() < end {
-        farewell.go_on(node, begin.elapsed());
-        let (left, silent) = port.admission().sockets();
-        match stopped {
-            None if farewell.listener_may_close(begin.elapsed()) => {
-                port.stop();
-                stopped = Some((Instant::now(), silent));
-                continue;
+        let passed = begin.elapsed();
+        if stopped.is_none() && farewell.listener_may_close(passed) {
+            close_listener(port).await;
+            let sockets = port.admission().sockets();
+            stopped = Some((Instant::now(), sockets.silent + sockets.opening));
+        }
+        // Behind the listener's end: only then those are due who must find it closed.
+        farewell.go_on(node, passed);
+        if let Some((at, silent)) = stopped {
+            if port.admission().sockets().all == 0 && port.connections().is_empty() {
+                return;
             }
-            None => {}
-            Some(_) if left == 0 && port.connections().is_empty() => return,
-            Some((at, silent)) => {
-                let (passed, whole) = (at.elapsed().as_secs_f64(), (end - at).as_secs_f64());
-                port.admission().displace_down_to(farewell::share_left(silent, passed, whole));
-            }
+            let (passed, whole) = (at.elapsed().as_secs_f64(), end.duration_since(at).as_secs_f64());
+            port.admission().displace_down_to(farewell::share_left(silent, passed, whole));
         }
         sleep(TICK).await;
     }
+    close_listener(port).await;
     farewell.go_on(node, Duration::MAX);
+}
+
+/// From now on the kernel refuses who connects.
+async fn close_listener(port: &Port) {
     port.stop();
+    if timeout(LISTENER_CLOSES, port.closed()).await.is_err() {
+        warn!("the listener did not close in time; who comes now is accepted, and closed");
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) async fn keep_small(metrics: PrometheusHandle) {
 /// Sets what is only known by looking.
 pub(super) fn take_stock(admin: &Admin) {
     let node = &admin.node;
-    let (connections, without_session) = admin.admission.sockets();
+    let sockets = admin.admission.sockets();
     let engine = node.router.engine();
     let mut behind = 0;
     for hub in node.router.all().iter().flat_map(|app| app.hubs()) {
@@ -48,8 +48,9 @@ pub(super) fn take_stock(admin: &Admin) {
         behind += hub.alone();
     }
     for (name, value) in [
-        ("grandstand_connections", connections),
-        ("grandstand_connections_without_session", without_session),
+        ("grandstand_connections", sockets.all),
+        ("grandstand_connections_without_session", sockets.without_session()),
+        ("grandstand_connections_waiting", sockets.waiting),
         ("grandstand_sessions", node.router.session_count()),
         ("grandstand_members_behind", behind),
     ] {
@@ -104,9 +105,10 @@ fn describe() {
     }
 }
 
-const GAUGES: [(&str, &str); 8] = [
+const GAUGES: [(&str, &str); 9] = [
     ("grandstand_connections", "Sockets of the public port."),
     ("grandstand_connections_without_session", "Those of them that have no session."),
+    ("grandstand_connections_waiting", "Those of them whose turn to shake hands has not come."),
     ("grandstand_sessions", "Open sessions."),
     ("grandstand_uptime_seconds", "Since the start."),
     ("grandstand_deliveries_pending", "Messages and events times members where nothing is decided yet."),

@@ -1,6 +1,7 @@
 //! Who may come in, and when: limits in all, per address, and for sockets that have opened no session; so many
 //! handshakes a second, and so many logins at a time. A storm becomes a wait.
 
+mod logins;
 mod pace;
 
 use std::{
@@ -11,12 +12,12 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, Semaphore, SemaphorePermit},
-    time::{Instant, sleep_until, timeout, timeout_at},
+    sync::Notify,
+    time::{Instant, sleep_until, timeout_at},
 };
 
+pub use self::logins::Logins;
 use self::pace::{Pace, Paces};
-use super::close::Close;
 use crate::config::Limits;
 
 /// Silent sockets that have to make room for others, in a second, at most: when they fill the places, so many of them
@@ -24,13 +25,33 @@ use crate::config::Limits;
 /// storm both ends have more to do than they can, and whoever is sent away for that comes again.
 const DISPLACED_PER_SECOND: u32 = 500;
 
-/// How long a socket waits for its turn to shake hands, and a login for its own. JavaScript, the least patient, gives
-/// up after 20 seconds (protocol.md 2.2).
+/// How long a socket waits for its turn to shake hands, and a login for its own. Our choice: no source says how long
+/// SDKs wait for an upgrade. For the answer to a command JavaScript, the least patient, waits 20 seconds (protocol.md
+/// 2.2), and who is told to come back before its own patience ends comes back in order.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Counts the sockets of a port. Clones share the counts.
 #[derive(Debug, Clone)]
 pub struct Admission(Arc<Floor>);
+
+/// How many sockets there are, and what about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sockets {
+    pub all: usize,
+    /// Their turn has come, and they have no session.
+    pub silent: usize,
+    /// Their first login is under way.
+    pub opening: usize,
+    /// Their turn has not come.
+    pub waiting: usize,
+}
+
+impl Sockets {
+    #[must_use]
+    pub fn without_session(&self) -> usize {
+        self.silent + self.opening + self.waiting
+    }
+}
 
 #[derive(Debug)]
 struct Floor {
@@ -165,11 +186,12 @@ impl Admission {
         }))
     }
 
-    /// How many sockets may wait for their turn: more would wait in vain.
+    /// How many sockets may wait for their turn. More would wait in vain, or take the places of those whose turn has
+    /// come: who waits has a place already.
     #[must_use]
     pub fn longest_queue(&self) -> usize {
         let in_time = self.0.lock().handshakes.within(PATIENCE);
-        in_time.clamp(1, self.0.connections.max(1))
+        in_time.min(self.0.connections / 2).max(1)
     }
 
     /// Returns when it is the turn of this socket, which has waited since then.
@@ -253,11 +275,16 @@ impl Admission {
         }
     }
 
-    /// Sockets in all, and those of them without a session.
+    /// As they are at this moment.
     #[must_use]
-    pub fn sockets(&self) -> (usize, usize) {
+    pub fn sockets(&self) -> Sockets {
         let counts = self.0.lock();
-        (counts.sockets, counts.sessionless.len() + counts.opening + counts.waiting)
+        Sockets {
+            all: counts.sockets,
+            silent: counts.sessionless.len(),
+            opening: counts.opening,
+            waiting: counts.waiting,
+        }
     }
 }
 
@@ -330,36 +357,6 @@ impl Seat {
     /// Returns when this socket has to make room for newer ones: close it with 4108.
     pub async fn displaced(&self) {
         self.0.displaced.notified().await;
-    }
-}
-
-/// Logins under way at one time. More wait, in the order in which they came.
-#[derive(Debug)]
-pub struct Logins(Semaphore);
-
-impl Logins {
-    #[must_use]
-    pub fn new(at_once: usize) -> Self {
-        Self(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS)))
-    }
-
-    /// A turn, which ends when it is dropped.
-    ///
-    /// # Errors
-    /// The code to close the socket with: the client comes back, and waits no longer in vain.
-    pub async fn turn(&self) -> Result<SemaphorePermit<'_>, Close> {
-        match timeout(PATIENCE, self.0.acquire()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => {
-                metrics::counter!("grandstand_logins_sent_away_total").increment(1);
-                Err(Close::COME_BACK)
-            }
-        }
-    }
-
-    /// From now on everybody is sent away: the server stops.
-    pub fn close(&self) {
-        self.0.close();
     }
 }
 

@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use self::acceptor::Arrival;
 use super::{
@@ -75,6 +75,8 @@ pub struct Port {
     node: Option<Arc<Node>>,
     connections: TaskTracker,
     stopping: CancellationToken,
+    /// The listener's socket is closed: who connects now is refused by the kernel.
+    closed: CancellationToken,
     refusals: Arc<Semaphore>,
 }
 
@@ -122,6 +124,7 @@ impl Port {
             node: None,
             connections: TaskTracker::new(),
             stopping: CancellationToken::new(),
+            closed: CancellationToken::new(),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
         }
     }
@@ -130,6 +133,11 @@ impl Port {
     pub fn stop(&self) {
         self.stopping.cancel();
         self.connections.close();
+    }
+
+    /// Returns when no socket can come any more: soon after [`Self::stop`].
+    pub async fn closed(&self) {
+        self.closed.cancelled().await;
     }
 
     fn seat(&self, peer: IpAddr) -> Result<Seat, Refusal> {
@@ -173,10 +181,11 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Takes sockets until the port stops; the connections go on.
+/// Takes sockets until the port stops; the connections go on. Should it end before, nobody can connect any more: that
+/// is for the caller to see.
 pub async fn accept(listener: TcpListener, port: Arc<Port>) {
     let (queue, mut arrivals) = mpsc::channel(port.admission.longest_queue());
-    acceptor::start(listener, Arc::clone(&port), queue);
+    let acceptor = acceptor::start(listener, Arc::clone(&port), queue);
     let mut turns_in_a_row = 0;
     while let Some(arrival) = arrivals.recv().await {
         let turn = tokio::select! {
@@ -196,13 +205,17 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
             tokio::task::yield_now().await;
         }
     }
+    if let Err(error) = acceptor.await {
+        error!(%error, "the thread that accepts connections died; this is a bug");
+    }
 }
 
 /// A socket whose turn it is, until its end or until it is upgraded: the WebSocket gets a task of its own, which is
 /// smaller.
 async fn serve(port: Arc<Port>, arrival: Arrival) {
     let Arrival { stream, peer, seat, .. } = arrival;
-    // From now on and not from its arrival: until now the peer waited for us.
+    // From the turn, and not from the accept as protocol.md 2.5 has it, on purpose: until now the peer waited for us,
+    // and must not be late for that. Who gets no turn is refused after the patience of the queue.
     let deadline = Instant::now() + port.limits.upgrade_timeout;
     if let Err(error) = prepare(&stream) {
         debug!(%error, "a socket ended before it began");
@@ -339,3 +352,6 @@ async fn tell(transport: Transport, refusal: Refusal, _permit: OwnedSemaphorePer
 fn count_answer(status: StatusCode) {
     metrics::counter!("grandstand_http_requests_total", "status" => status.as_str().to_owned()).increment(1);
 }
+
+#[cfg(test)]
+mod tests;

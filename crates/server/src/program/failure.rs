@@ -31,6 +31,8 @@ pub(super) enum Failure {
     Store(StoreError),
     Runtime(io::Error),
     Output(io::Error),
+    /// A port takes no connections any more, and was not told to stop.
+    Deaf,
     /// A second signal while connections were ending.
     Interrupted,
 }
@@ -103,6 +105,14 @@ impl fmt::Display for Failure {
             Self::Output(cause) => {
                 writeln!(f, "grandstand: cannot write to standard output: {cause}")?;
                 "无法写入标准输出。"
+            }
+            Self::Deaf => {
+                writeln!(
+                    f,
+                    "grandstand: a port stopped accepting connections by itself, which is a bug; the log says more. \
+                     Clients were sent away; start the server again"
+                )?;
+                "端口意外停止接受连接，这是程序缺陷，详见日志。客户端已断开，请重新启动服务器。"
             }
             Self::Interrupted => {
                 writeln!(

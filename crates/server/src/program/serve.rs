@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Instant};
 use tokio::{
     net::TcpListener,
     signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
 };
-use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::{
@@ -69,7 +69,7 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
         Arc::new(Port::plain(&config, admin::router(Arc::new(admin)), Admission::for_operators()));
 
     let mut signals = Signals::listen()?;
-    let accepting = TaskTracker::new();
+    let mut accepting = JoinSet::new();
     accepting.spawn(listener::accept(listener, Arc::clone(&port)));
     accepting.spawn(listener::accept(admin_listener, admin_port));
     announce(&reload, &addresses)?;
@@ -78,11 +78,16 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
     info!(bind = %addresses.public, admin = %addresses.admin, data = %config.data.display(),
         connections = config.limits.connections, "ready");
 
-    signals.serve_until_stop(&reload, &node).await;
+    let served = tokio::select! {
+        () = signals.serve_until_stop(&reload, &node) => Ok(()),
+        // A server that nobody can reach is to be started again, not to be found by its users.
+        _ = accepting.join_next() => Err(Failure::Deaf),
+    };
     tokio::select! {
-        result = shutdown::run(&port, &node) => Ok(result?),
-        () = signals.stop() => Err(Failure::Interrupted),
+        result = shutdown::run(&port, &node) => result?,
+        () = signals.stop() => return Err(Failure::Interrupted),
     }
+    served
 }
 
 /// Below this many, an operator should know why.

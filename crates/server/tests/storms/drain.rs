@@ -2,11 +2,12 @@
 
 use std::{
     env,
+    io::ErrorKind,
     time::{Duration, Instant},
 };
 
 use grandstand_protocol::{Command, Downlink, Event, Format, Level, Open, RoomId};
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{net::TcpStream, task::JoinSet, time::sleep};
 
 use crate::{
     guest::{Guest, message},
@@ -85,20 +86,21 @@ async fn clients_are_told_and_closed_one_after_the_other_and_lose_nothing() {
     let mut staying: JoinSet<_> = guests.into_iter().map(stay).collect();
     let talking: JoinSet<_> = [talk(host, room.clone())].into_iter().collect();
     server.signal("TERM");
-    let mut told = [0; 10];
-    let mut closed = [0; 10];
-    let tenth = |at: Instant| ((at - start).as_millis() * 10 / WINDOW.as_millis()).min(9) as usize;
+    let (mut told, mut closed) = (Vec::new(), Vec::new());
     while let Some(gone) = staying.join_next().await {
         let Gone { told: at, closed: end, code } = gone.unwrap();
         assert_eq!(code, 1001, "come back");
         let at = at.expect("every client is told before it is closed");
         assert!(end > at);
-        told[tenth(at)] += 1;
-        closed[tenth(end)] += 1;
+        told.push(at);
+        closed.push(end);
     }
-    for tenths in [told, closed] {
-        // An eighth by the plan; a loaded machine is late now and then.
-        assert!(tenths.iter().all(|n| *n <= clients / 5), "evenly: {told:?} {closed:?}");
+    told.sort();
+    // That the plan is even is for its own tests to say. Here its order shows: who was told is closed while others are
+    // still to be told. By the plan more than a third are closed when half are told, and seven eighths when all are.
+    for (of_told, least) in [(told.len() / 2, clients / 8), (told.len(), clients / 2)] {
+        let by_then = closed.iter().filter(|end| **end < told[of_told - 1]).count();
+        assert!(by_then >= least, "when {of_told} were told, {by_then} were closed");
     }
     let acked = talking.join_all().await.concat();
     let last = server.wait_for_log("every acknowledged message is on disk");
@@ -129,6 +131,9 @@ async fn a_server_whose_clients_obey_waits_for_nobody() {
         while !matches!(guest.read().await.expect("a goaway").event, Event::GoAway) {}
     };
     obeying.await;
+    // It is told when nobody can connect any more: Java gives up when it is accepted and then closed.
+    let back = TcpStream::connect(server.public).await;
+    assert_eq!(back.unwrap_err().kind(), ErrorKind::ConnectionRefused);
     let last = server.wait_for_log("every acknowledged message is on disk");
     assert!(last.contains("told=1") && last.contains("closed=0"), "{last}");
     assert_eq!(server.wait().code(), Some(0));

@@ -17,5 +17,4 @@ mod drain;
 mod files;
 mod flood;
 mod return_of_all;
-mod rush;
 mod sleeper;

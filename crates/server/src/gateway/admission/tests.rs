@@ -1,9 +1,10 @@
 //! Who gets a place, who waits, who has to go.
 
 use futures_util::FutureExt;
+use tokio::time::timeout;
 
 use super::*;
-use crate::config::Config;
+use crate::{config::Config, gateway::close::Close};
 
 fn admission(change: impl FnOnce(&mut Limits)) -> Admission {
     let mut limits = Config::from_toml("").unwrap().limits;
@@ -16,6 +17,12 @@ fn begun(admission: &Admission, address: IpAddr) -> Seat {
     let seat = admission.enter(address).unwrap();
     seat.begin();
     seat
+}
+
+/// Sockets in all, and those of them without a session.
+fn figures(admission: &Admission) -> (usize, usize) {
+    let sockets = admission.sockets();
+    (sockets.all, sockets.without_session())
 }
 
 fn is_displaced(seat: &Seat) -> bool {
@@ -39,6 +46,25 @@ async fn handshakes_beyond_the_rate_wait() {
     assert!((2000..2100).contains(&taken), "ten at once, then ten a second: {taken} ms");
 }
 
+#[test]
+fn who_waits_leaves_half_of_the_places_to_the_others() {
+    // Connections, handshakes a second, how many may wait.
+    for (connections, rate, longest) in [
+        (1000, 10, 150),
+        (1000, 1000, 500),
+        (100_000, 1000, 15_000),
+        (3, 1000, 1),
+        (1, 1000, 1),
+        (1000, 0, 15),
+    ] {
+        let admission = admission(|limits| {
+            limits.connections = connections;
+            limits.handshakes_per_second = rate;
+        });
+        assert_eq!(admission.longest_queue(), longest, "{connections} places, {rate} a second");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_waits_is_in_nobodys_way_and_not_for_ever() {
     let admission = admission(|limits| {
@@ -51,7 +77,7 @@ async fn who_waits_is_in_nobodys_way_and_not_for_ever() {
     let oldest = begun(&admission, HERE);
     let waiting: Vec<Seat> = (0..200).map(|_| admission.enter(HERE).unwrap()).collect();
     assert!(!is_displaced(&oldest));
-    assert_eq!(admission.sockets(), (201, 201));
+    assert_eq!(admission.sockets(), Sockets { all: 201, silent: 1, opening: 0, waiting: 200 });
     let mut turns = Vec::new();
     for seat in &waiting {
         turns.push(admission.turn(seat, start).await);
@@ -96,7 +122,7 @@ async fn who_logs_in_is_not_displaced_and_is_waited_for() {
     let [first, second] = [HERE, THERE].map(|address| begun(&admission, address));
     first.session_opening();
     second.session_opening();
-    assert_eq!(admission.sockets(), (2, 2));
+    assert_eq!(figures(&admission), (2, 2));
     let waiting = timeout(Duration::from_secs(60), admission.ready());
     assert!(waiting.await.is_err(), "there is no place, and nobody silent");
     first.session_opened();
@@ -143,12 +169,12 @@ fn a_full_server_and_a_full_address_refuse_until_a_seat_is_given_back() {
     assert_eq!(admission.enter(HERE).unwrap_err(), Refusal::AddressFull);
     let third = admission.enter(THERE).unwrap();
     assert_eq!(admission.enter(THERE).unwrap_err(), Refusal::Full);
-    assert_eq!(admission.sockets(), (3, 3));
+    assert_eq!(figures(&admission), (3, 3));
 
     drop(first);
     admission.enter(HERE).unwrap();
     drop(third);
-    assert_eq!(admission.sockets(), (1, 1));
+    assert_eq!(figures(&admission), (1, 1));
     assert_eq!(admission.0.lock().by_address.len(), 1, "addresses without sockets are forgotten");
 }
 
@@ -157,7 +183,7 @@ fn a_refused_socket_leaves_no_trace_of_its_address() {
     let admission = admission(|limits| limits.sockets_per_address = 1);
     let first = admission.enter(HERE).unwrap();
     assert_eq!(admission.enter(HERE).unwrap_err(), Refusal::AddressFull);
-    assert_eq!(admission.sockets(), (1, 1));
+    assert_eq!(figures(&admission), (1, 1));
     drop(first);
     assert!(admission.0.lock().by_address.is_empty());
 }
@@ -175,9 +201,9 @@ fn the_oldest_socket_without_a_session_makes_room() {
     let newest = begun(&admission, THERE);
     assert!(is_displaced(&oldest));
     assert!(!is_displaced(&opened) && !is_displaced(&newer) && !is_displaced(&newest));
-    assert_eq!(admission.sockets(), (4, 2), "a displaced socket counts as a socket until it is closed");
+    assert_eq!(figures(&admission), (4, 2), "a displaced socket counts as a socket until it is closed");
     drop(oldest);
-    assert_eq!(admission.sockets(), (3, 2));
+    assert_eq!(figures(&admission), (3, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -215,7 +241,7 @@ fn a_socket_that_lost_its_session_waits_as_the_newest() {
     let waiting = begun(&admission, HERE);
     lost.session_lost();
     lost.session_lost();
-    assert_eq!(admission.sockets(), (2, 2));
+    assert_eq!(figures(&admission), (2, 2));
     let _newest = begun(&admission, HERE);
     assert!(is_displaced(&waiting) && !is_displaced(&lost));
 }

@@ -11,6 +11,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
     sync::mpsc,
+    task::JoinHandle,
     time::{Instant, sleep},
 };
 use tracing::{info, warn};
@@ -29,12 +30,16 @@ pub(super) struct Arrival {
     pub(super) since: Instant,
 }
 
-/// Accepts into the queue until the port stops, or nobody takes from the queue any more. The queue ends when the
-/// listener is closed.
-pub(super) fn start(listener: TcpListener, port: Arc<Port>, queue: mpsc::Sender<Arrival>) {
+/// Accepts into the queue until the port stops, or nobody takes from the queue any more. The queue ends, and the port
+/// tells that it is closed, when the listener is closed.
+pub(super) fn start(listener: TcpListener, port: Arc<Port>, queue: mpsc::Sender<Arrival>) -> JoinHandle<()> {
     let runtime = Handle::current();
     // A thread has its share of the processors however many tasks are ready to run.
     tokio::task::spawn_blocking(move || {
+        // What comes last here is dropped first, also in a panic.
+        let _closed = port.closed.clone().drop_guard();
+        let queue = queue;
+        let listener = listener;
         runtime.block_on(async {
             tokio::select! {
                 // A runtime that ends drops the other end of the queue first, and its timers last.
@@ -44,9 +49,7 @@ pub(super) fn start(listener: TcpListener, port: Arc<Port>, queue: mpsc::Sender<
                 () = accept(&listener, &port, &queue) => {}
             }
         });
-        drop(listener);
-        drop(queue);
-    });
+    })
 }
 
 /// Returns when nobody takes from the queue any more.
