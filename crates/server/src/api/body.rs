@@ -8,12 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::ApiError;
 
-/// Bytes of an ordinary body.
+/// Bytes of an ordinary body. It waits in memory, and app keys are in everybody's hands.
 pub(super) const USUAL: usize = 64 * 1024;
-
-/// Bytes of a body that holds a list, such as ten thousand client ids. For calls of the back end only: a body waits in
-/// memory, and app keys are in everybody's hands.
-pub(super) const LARGE: usize = 1024 * 1024;
 
 /// Levels of objects and arrays.
 const DEPTH: usize = 32;
