@@ -47,6 +47,11 @@ impl Failure {
     }
 }
 
+const DEAF: &str = "grandstand: a port stopped accepting connections by itself, which is a bug; the log says more. \
+    Clients were sent away; start the server again";
+
+const INTERRUPTED: &str = "grandstand: stopped at once, by a second signal; acknowledged messages are safe";
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chinese = match self {
@@ -107,18 +112,11 @@ impl fmt::Display for Failure {
                 "无法写入标准输出。"
             }
             Self::Deaf => {
-                writeln!(
-                    f,
-                    "grandstand: a port stopped accepting connections by itself, which is a bug; the log says more. \
-                     Clients were sent away; start the server again"
-                )?;
+                writeln!(f, "{DEAF}")?;
                 "端口意外停止接受连接，这是程序缺陷，详见日志。客户端已断开，请重新启动服务器。"
             }
             Self::Interrupted => {
-                writeln!(
-                    f,
-                    "grandstand: stopped at once, by a second signal; acknowledged messages are safe"
-                )?;
+                writeln!(f, "{INTERRUPTED}")?;
                 "收到第二个信号，立即停止；已确认的消息不会丢失。"
             }
         };
