@@ -9,6 +9,8 @@ mod hostile_http;
 mod proxied;
 #[path = "program/running.rs"]
 mod running;
+#[path = "program/secrets.rs"]
+mod secrets;
 #[path = "program/tls.rs"]
 mod tls;
 

@@ -102,6 +102,11 @@ impl Running {
         }
     }
 
+    /// What the log says until the program has ended, from where it was read to.
+    pub(crate) fn rest_of_log(&self) -> Vec<String> {
+        self.log.iter().collect()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let status =
             Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
