@@ -18,6 +18,7 @@ mod listing;
 mod member_infos;
 mod messages;
 mod parameters;
+mod passing;
 mod realtime;
 mod restrictions;
 mod rooms;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::State,
-    http::{Method, StatusCode, Uri},
+    http::{Method, StatusCode},
     middleware,
 };
 
@@ -39,7 +40,7 @@ use self::{error::ApiError, routes::Routes};
 /// Every route of the public port.
 pub fn router(node: Arc<Node>) -> Router {
     let open = plain().router.merge(demo::routes()).method_not_allowed_fallback(wrong_method);
-    let sdk = for_apps().router.fallback(unknown_path).method_not_allowed_fallback(wrong_method);
+    let sdk = for_apps().router.fallback(passing::elsewhere).method_not_allowed_fallback(wrong_method);
     open.merge(sdk.layer(middleware::from_fn(cors::allow_any_origin))).with_state(node)
 }
 
@@ -93,12 +94,6 @@ async fn ready(State(node): State<Arc<Node>>) -> Result<&'static str, ApiError> 
         return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "the server is about to stop"));
     }
     Ok("ok")
-}
-
-async fn unknown_path(uri: Uri) -> ApiError {
-    // A path may be as long as a request head.
-    let path: String = uri.path().chars().take(100).collect();
-    ApiError::new(StatusCode::NOT_FOUND, format!("this server has nothing at {path}"))
 }
 
 async fn wrong_method(method: Method) -> ApiError {

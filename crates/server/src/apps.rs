@@ -8,7 +8,7 @@ use grandstand_room::{levels::LevelRule, moderation::ModerationSwitches, switche
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
-use crate::{hook::HookSettings, quota::QuotaSettings};
+use crate::{hook::HookSettings, quota::QuotaSettings, upstream::UpstreamSettings};
 
 /// A key in clear, because signatures are verified with it. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct App {
     pub quotas: QuotaSettings,
     /// Whom its hooks ask; `None` when it has none.
     pub hooks: Option<HookSettings>,
+    /// Where requests go that are not for this server; `None`: nowhere.
+    pub upstream: Option<UpstreamSettings>,
 }
 
 impl App {
@@ -85,6 +87,7 @@ impl App {
             allowed_origins: Vec::new(),
             quotas: QuotaSettings::default(),
             hooks: None,
+            upstream: None,
         }
     }
 

@@ -4,6 +4,7 @@ pub mod admission;
 pub mod close;
 pub mod connection;
 pub mod frames;
+mod framing;
 pub mod handshake;
 pub mod head;
 pub mod listener;

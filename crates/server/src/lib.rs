@@ -21,4 +21,5 @@ pub mod shutdown;
 pub mod store;
 mod sync;
 mod upkeep;
+pub mod upstream;
 mod visitors;

@@ -37,6 +37,7 @@ use crate::{
     service::{departure, gaps::Gaps},
     store::{CreateError, NodeId, Store, StoreError},
     upkeep,
+    upstream::Upstreams,
     visitors::Visitors,
 };
 
@@ -72,6 +73,8 @@ pub struct Node {
     pub(crate) lockout: Lockout,
     /// The ways to the apps' own back ends.
     pub(crate) hooks: Hooks,
+    /// The ways to where requests go that are not for this server.
+    pub(crate) upstreams: Upstreams,
     random: Mutex<StdRng>,
     started_at: Instant,
 }
@@ -107,6 +110,8 @@ impl Node {
         let stopping = CancellationToken::new();
         let hooks = Hooks::new(clock.clone(), tasks.clone(), stopping.clone());
         hooks.serve(&apps.load());
+        let upstreams = Upstreams::new(rand::random());
+        upstreams.serve(&apps.load());
         let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
         let router = Arc::new(Router::new(engine));
         let moderation = Arc::new(Moderation::new(Arc::clone(&store)));
@@ -139,6 +144,7 @@ impl Node {
             quotas: Quotas::default(),
             lockout: Lockout::default(),
             hooks,
+            upstreams,
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,
         });
@@ -201,9 +207,10 @@ impl Node {
         }
     }
 
-    /// After a reload: closes the sockets of apps that it removed, and turns to the hooks that it changed.
+    /// After a reload: closes the sockets of apps that it removed, and turns to the hooks and upstreams that it changed.
     pub fn follow_reload(&self) {
         self.hooks.serve(&self.apps.load());
+        self.upstreams.serve(&self.apps.load());
         for session in self.router.all_sessions() {
             if self.apps.get(session.app.as_str()).is_none() {
                 session.outbox.signal(Signal::Close(Close::APP_NOT_AVAILABLE));

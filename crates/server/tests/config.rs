@@ -378,3 +378,27 @@ fn a_file_that_is_not_there_is_named() {
     let error = Config::load(&sources).unwrap_err().to_string();
     assert!(error.starts_with("cannot read the configuration nowhere.toml:"), "{error}");
 }
+
+#[test]
+fn an_upstream_is_an_origin_within_bounds() {
+    let config =
+        from_text(&app("[apps.upstream]\norigin = \"https://api.example.com\"\ntimeout = \"5s\"")).unwrap();
+    let upstream = config.apps[0].upstream.as_ref().unwrap();
+    assert_eq!(upstream.origin.as_str(), "https://api.example.com/");
+    assert_eq!((upstream.timeout, upstream.request), (Duration::from_secs(5), 32 * 1024 * 1024));
+    for (lines, mistake) in [
+        ("", "upstream has no origin"),
+        ("origin = \"api.example.com\"", "is no URL"),
+        ("origin = \"ftp://api.example.com\"", "is no http:// or https:// URL"),
+        ("origin = \"https://a:b@api.example.com\"", "must not carry a name or a password"),
+        ("origin = \"https://api.example.com/base\"", "scheme and host only"),
+        ("origin = \"https://api.example.com\"\ntimeout = \"1h\"", "upstream.timeout must be between"),
+        ("origin = \"https://api.example.com\"\nconnect_timeout = \"1ms\"", "upstream.connect_timeout"),
+        ("origin = \"https://api.example.com\"\nanswer = 10", "upstream.answer is 10 bytes"),
+        ("origin = \"https://api.example.com\"\nconcurrency = 0", "upstream.concurrency is 0"),
+        ("origin = \"https://api.example.com\"\nbody = 1", "unknown key `body`"),
+    ] {
+        let problem = from_text(&app(&format!("[apps.upstream]\n{lines}"))).unwrap_err();
+        assert!(problem.contains(mistake), "{lines:?}: {problem}");
+    }
+}

@@ -48,6 +48,10 @@ fn what_is_commented_out_is_accepted() {
     let alone = "[[apps]]\nid = \"a\"\nkey = \"k\"\nmaster_key = \"m\"\n[apps.hooks]\n\
                  engine = \"https://engine.example.com\"\nhook_key = \"change-this-hook-key\"\n";
     assert_eq!(*defaults, Config::from_toml(alone).unwrap().apps[0].hooks.as_ref().unwrap());
+    let upstream = config.apps[0].upstream.as_ref().unwrap();
+    let alone = "[[apps]]\nid = \"a\"\nkey = \"k\"\nmaster_key = \"m\"\n[apps.upstream]\n\
+                 origin = \"https://api.example.com\"\n";
+    assert_eq!(*upstream, *Config::from_toml(alone).unwrap().apps[0].upstream.as_ref().unwrap());
     assert_eq!(config.limits.connections, 500);
     assert_eq!(config.limits.sessionless_sockets, 5000);
     let app = &config.apps[0];

@@ -117,7 +117,7 @@ const GAUGES: [(&str, &str); 9] = [
     ("grandstand_hook_breaker_open", "Whether the hooks of an app are left alone."),
 ];
 
-const COUNTERS: [(&str, &str); 15] = [
+const COUNTERS: [(&str, &str); 17] = [
     ("grandstand_deliveries_total", "Messages and events times members, by what became of them."),
     ("grandstand_fanout_writes_total", "Writes to the sockets of members."),
     ("grandstand_fanout_bytes_total", "Bytes of these writes."),
@@ -130,13 +130,16 @@ const COUNTERS: [(&str, &str); 15] = [
     ("grandstand_store_reads_total", "Times the store was read."),
     ("grandstand_accept_failures_total", "Failures to accept, mostly for want of files."),
     ("grandstand_http_requests_total", "HTTP requests, by status."),
+    ("grandstand_upstream_requests_total", "Requests for upstreams, by what came of them."),
+    ("grandstand_upstream_cut_total", "Answers of upstreams that were cut short."),
     ("grandstand_hook_calls_total", "Calls of hooks, by what came of them."),
     ("grandstand_hook_dropped_total", "Events that no hook was told of."),
     ("grandstand_hook_breaker_opened_total", "Times that hooks failed so often that they were left alone."),
 ];
 
-const TIMES: [(&str, &str); 3] = [
+const TIMES: [(&str, &str); 4] = [
     ("grandstand_fanout_lag_seconds", "How long the oldest message of a write had waited."),
+    ("grandstand_upstream_seconds", "How long upstreams took until they answered."),
     ("grandstand_hook_seconds", "How long calls of hooks took."),
     ("grandstand_fanout_gather_seconds", "How long the writes of a busy room waited for company."),
 ];

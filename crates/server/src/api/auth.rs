@@ -66,6 +66,15 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
     }
 }
 
+/// Which app a request names, without a proof.
+pub(super) fn app_id(headers: &HeaderMap) -> Option<&str> {
+    one_of(headers, ["x-lc-id", "x-avoscloud-application-id", "x-uluru-application-id"])
+}
+
+fn one_of<'a>(headers: &'a HeaderMap, names: [&str; 3]) -> Option<&'a str> {
+    names.into_iter().find_map(|name| headers.get(name)?.to_str().ok())
+}
+
 /// Unknown apps and wrong keys look the same from outside. After too many wrong keys, none is looked at.
 fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Result<Authenticated, ApiError> {
     let presented = Presented::read(headers);
@@ -95,9 +104,9 @@ struct Presented<'a> {
 
 impl<'a> Presented<'a> {
     fn read(headers: &'a HeaderMap) -> Self {
-        let one_of = |names: [&str; 3]| names.into_iter().find_map(|name| headers.get(name)?.to_str().ok());
+        let one_of = |names| one_of(headers, names);
         Self {
-            app: one_of(["x-lc-id", "x-avoscloud-application-id", "x-uluru-application-id"]),
+            app: app_id(headers),
             key: one_of(["x-lc-key", "x-avoscloud-application-key", "x-uluru-application-key"]),
             master_key: one_of([
                 "x-avoscloud-master-key",

@@ -3,18 +3,24 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
-use http::StatusCode;
+use axum::{
+    Extension, Json,
+    body::Body,
+    extract::{FromRequest, FromRequestParts, State},
+    response::{IntoResponse, Response},
+};
+use http::{Request, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
 use super::{
     auth::{Authenticated, ClientAddress},
-    body::JsonBody,
+    body::{self, JsonBody},
     conversations::{self, CLASS},
     error::ApiError,
+    passing,
 };
-use crate::node::Node;
+use crate::{gateway::handshake::Connection, node::Node};
 
 /// Requests in one, as many as the SDK saves at once.
 const REQUESTS: usize = 20;
@@ -39,20 +45,49 @@ struct Part {
     params: Map<String, Value>,
 }
 
-/// The answers in the order of the requests, each a success or an error; one that fails does not hold up the others.
+/// What decides where a batch belongs.
+#[derive(Debug, Deserialize)]
+struct Addresses {
+    requests: Vec<Address>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Address {
+    path: String,
+}
+
+/// A batch about rooms is answered here; one about nothing that is here goes to the app's upstream, if it has one.
 pub(super) async fn run(
     State(node): State<Arc<Node>>,
-    by: Authenticated,
-    ClientAddress(address): ClientAddress,
-    JsonBody(Batch { requests }): JsonBody<Batch, BYTES>,
-) -> Result<Json<Value>, ApiError> {
+    Extension(connection): Extension<Arc<Connection>>,
+    request: Request<Body>,
+) -> Result<Response, ApiError> {
+    let Ok(way) = passing::way(&node.upstreams, &request) else {
+        return Ok(here(&node, request).await?.into_response());
+    };
+    let (parts, body) = request.into_parts();
+    let text = body::read(Request::from_parts(parts.clone(), body), BYTES).await?;
+    let request = Request::from_parts(parts, Body::from(text.clone()));
+    if is_about_rooms(&text) {
+        return Ok(here(&node, request).await?.into_response());
+    }
+    Ok(node.upstreams.pass(&way, &connection, request).await?)
+}
+
+/// The answers in the order of the requests, each a success or an error; one that fails does not hold up the others.
+async fn here(node: &Arc<Node>, request: Request<Body>) -> Result<Json<Value>, ApiError> {
+    let (mut parts, body) = request.into_parts();
+    let by = Authenticated::from_request_parts(&mut parts, node).await?;
+    let ClientAddress(address) = ClientAddress::from_request_parts(&mut parts, node).await?;
+    let request = Request::from_parts(parts, body);
+    let JsonBody(Batch { requests }) = JsonBody::<Batch, BYTES>::from_request(request, node).await?;
     if requests.len() > REQUESTS {
         return Err(ApiError::bad_request(format!("a batch has at most {REQUESTS} requests")));
     }
     let mut answers = Vec::with_capacity(requests.len());
     for part in requests {
-        let answered = match conversations::count(&node, &by, address) {
-            Ok(()) => answer(&node, &by, part).await,
+        let answered = match conversations::count(node, &by, address) {
+            Ok(()) => answer(node, &by, part).await,
             Err(refusal) => Err(refusal),
         };
         answers.push(match answered {
@@ -61,6 +96,14 @@ pub(super) async fn run(
         });
     }
     Ok(Json(Value::Array(answers)))
+}
+
+/// What cannot be read is not for this server.
+fn is_about_rooms(text: &[u8]) -> bool {
+    let is_room = |address: &Address| {
+        address.path.strip_prefix(CLASS).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    };
+    serde_json::from_slice::<Addresses>(text).is_ok_and(|batch| batch.requests.iter().any(is_room))
 }
 
 async fn answer(node: &Arc<Node>, by: &Authenticated, part: Part) -> Result<Value, ApiError> {

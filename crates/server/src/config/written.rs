@@ -3,6 +3,7 @@
 mod hooks;
 mod moderation;
 mod quotas;
+mod upstream;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -19,6 +20,7 @@ use super::units::{Period, Size};
 pub(super) use hooks::{Hooks, OnFailure, Webhook};
 pub(super) use moderation::Moderation;
 pub(super) use quotas::Quotas;
+pub(super) use upstream::Upstream;
 
 const KIB: usize = 1024;
 
@@ -208,6 +210,7 @@ pub(super) struct App {
     pub(super) moderation: Moderation,
     pub(super) hooks: Option<Hooks>,
     pub(super) webhook: Option<Webhook>,
+    pub(super) upstream: Option<Upstream>,
 }
 
 impl Default for App {
@@ -238,6 +241,7 @@ impl Default for App {
             moderation: Moderation::default(),
             hooks: None,
             webhook: None,
+            upstream: None,
         }
     }
 }

@@ -19,6 +19,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use serde::Deserialize;
+use tokio::time::Instant;
 use tungstenite::handshake::derive_accept_key;
 
 use super::{
@@ -51,6 +52,8 @@ pub struct Connection {
     trusted_proxies: Arc<[IpNet]>,
     seat: Seat,
     upgrading: Mutex<Option<Upgrading>>,
+    /// Until when the request under way may take, if that is longer than usual.
+    patience: Mutex<Option<Instant>>,
 }
 
 /// An upgrade that was answered; the transport follows when the answer is written.
@@ -75,6 +78,7 @@ impl Connection {
             trusted_proxies: Arc::clone(trusted_proxies),
             seat: seat.clone(),
             upgrading: Mutex::default(),
+            patience: Mutex::default(),
         }
     }
 
@@ -88,6 +92,20 @@ impl Connection {
     #[must_use]
     pub fn client_address(&self, headers: &HeaderMap) -> IpAddr {
         proxy::forwarded_for(&self.trusted_proxies, headers, self.peer)
+    }
+
+    /// The request under way may take until then: it waits for another server.
+    pub(crate) fn be_patient_until(&self, until: Instant) {
+        *self.patience.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    pub(super) fn patience(&self) -> Option<Instant> {
+        *self.patience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another request begins, which may take as long as any.
+    pub(super) fn forget_patience(&self) {
+        *self.patience.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     pub(super) fn take_upgrade(&self) -> Option<Upgrading> {

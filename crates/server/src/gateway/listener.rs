@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::{Router, body::Body};
-use http::{Request, StatusCode};
+use http::{HeaderValue, Request, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -31,7 +31,7 @@ use tracing::{debug, error, warn};
 use self::acceptor::Arrival;
 use super::{
     admission::{Admission, Refusal, Seat},
-    connection,
+    connection, framing,
     handshake::{Connection, Upgraded},
     head::{self, HeadLimits},
     proxy,
@@ -284,6 +284,13 @@ async fn greet(
         }
     };
     match head::read(&mut transport, port.limits.head, deadline).await {
+        Ok(read) if framing::is_ambiguous(&read) => {
+            count_answer(StatusCode::BAD_REQUEST);
+            let error =
+                "the request's head can be read in two ways: it has two lengths, two hosts or folded lines";
+            head::answer_and_close(transport, StatusCode::BAD_REQUEST, error).await;
+            None
+        }
         Ok(read) => Some((transport.preceded_by(read), client)),
         Err(fault) => {
             if let Some((status, error)) = fault.answer() {
@@ -301,15 +308,21 @@ async fn speak_http(port: &Port, transport: Transport, client: IpAddr, seat: &Se
     let service = TowerToHyperService::new(port.service.clone());
     let handle = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(Arc::clone(&connection));
+        let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
         let answer = hyper::service::Service::call(&service, request.map(Body::new));
         // A peer that sends its body drop by drop is told the same as one that sends its head so.
         let limit = port.limits.upgrade_timeout;
+        let connection = Arc::clone(&connection);
         async move {
-            let response = match timeout(limit, answer).await {
-                Ok(Ok(response)) => response,
-                Err(_) => too_slow(),
-                Ok(Err(impossible)) => match impossible {},
+            let mut response = match answered(&connection, answer, limit).await {
+                Some(Ok(response)) => response,
+                None => too_slow(),
+                Some(Err(impossible)) => match impossible {},
             };
+            if chunked {
+                // Whoever was before us may have seen another end of this body than we did.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             count_answer(response.status());
             Ok::<_, std::convert::Infallible>(response)
         }
@@ -333,11 +346,27 @@ async fn speak_http(port: &Port, transport: Transport, client: IpAddr, seat: &Se
         Some(ended) => ended,
         None => {
             http.as_mut().graceful_shutdown();
-            timeout(port.limits.upgrade_timeout, http).await.ok()?
+            let usual = Instant::now() + port.limits.upgrade_timeout;
+            let longer = connection.patience().filter(|_| !port.stopping.is_cancelled());
+            timeout_at(longer.map_or(usual, |longer| longer.max(usual)), http).await.ok()?
         }
     };
     ended.map_err(|error| debug!(%client, %error, "an HTTP connection ended")).ok()?;
     connection.take_upgrade()?.finish().await
+}
+
+/// The answer, unless it takes longer than the limit, or than what the request was granted meanwhile.
+async fn answered<T>(connection: &Connection, answer: impl Future<Output = T>, limit: Duration) -> Option<T> {
+    connection.forget_patience();
+    let usual = Instant::now() + limit;
+    let mut answer = pin!(answer);
+    let mut until = usual;
+    loop {
+        if let Ok(answer) = timeout_at(until, answer.as_mut()).await {
+            return Some(answer);
+        }
+        until = connection.patience().filter(|longer| *longer > until)?;
+    }
 }
 
 fn too_slow() -> axum::response::Response {

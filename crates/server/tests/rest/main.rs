@@ -19,3 +19,5 @@ mod quotas;
 mod raw;
 mod rooms;
 mod server;
+mod storage;
+mod upstream;

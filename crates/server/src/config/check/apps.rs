@@ -1,6 +1,7 @@
 //! Apps from written to used: keys, switches, level rules.
 
 mod hooks;
+mod upstream;
 
 use std::collections::HashSet;
 
@@ -17,6 +18,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
     let named = named(index, &written.id);
     let rules = written.levels.into_iter().zip(1..);
     let hooks = hooks::into_settings(written.hooks, written.webhook, &named, problems);
+    let upstream = upstream::into_settings(written.upstream, &named, problems);
     let levels = rules
         .filter_map(|(rule, number)| {
             let refuse = |problem| problems.push(format!("{named}: level rule {number}: {problem}"));
@@ -54,6 +56,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
             .collect(),
         quotas: written.quotas.into(),
         hooks,
+        upstream,
     }
 }
 

@@ -95,7 +95,7 @@ fn event(name: &str) -> Result<Hook, String> {
 }
 
 /// An address without what would end up in a log, or would be sent to nobody.
-fn address(key: &str, text: &str) -> Result<Url, String> {
+pub(super) fn address(key: &str, text: &str) -> Result<Url, String> {
     let wrong = |why: &str| format!("{key}: {text:?} {why}");
     let url: Url = text.parse().map_err(|_| wrong("is no URL"))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -115,7 +115,7 @@ fn is_header(text: &str) -> bool {
 }
 
 /// What is left of the channel's and the semaphore's own limits by far.
-const MANY: usize = 1_000_000;
+pub(super) const MANY: usize = 1_000_000;
 
 fn check(hooks: &Hooks, refuse: &mut impl FnMut(String)) {
     for (key, value) in
