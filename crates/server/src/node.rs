@@ -123,6 +123,7 @@ impl Node {
             Arc::clone(&moderation),
         ));
         let logins = Logins::new(config.limits.opens_at_once);
+        let gaps = Gaps::new(&config.limits);
         let node = Arc::new(Self {
             config,
             apps,
@@ -139,7 +140,7 @@ impl Node {
             logins,
             positions: Positions::default(),
             visitors: Visitors::known(today, visitors),
-            gaps: Gaps::default(),
+            gaps,
             moderation,
             quotas: Quotas::default(),
             lockout: Lockout::default(),

@@ -18,7 +18,7 @@ use grandstand_room::{
 
 pub use moderation::{Listed, ModerationStore, RoleRow, RuleError};
 pub use record::{
-    Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, NewMessage, NodeId, Patched,
+    Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, Most, NewMessage, NodeId, Patched,
     Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
     TokenKeys, Visitor, Will, WillSent,
 };
@@ -150,14 +150,14 @@ pub trait Store: ModerationStore + Send + Sync + 'static {
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
     /// What a member missed: HIGH messages with numbers after `after`, up to `last`, ascending; recalled ones left out,
-    /// edited ones as edited; the newest `limit` of them.
+    /// edited ones as edited; the newest of them, at `most` so many.
     async fn gap(
         &self,
         app: &AppId,
         room: &RoomId,
         after: u64,
         last: u64,
-        limit: u32,
+        most: Most,
     ) -> Result<Vec<StoredMessage>, StoreError>;
 
     /// One message by id.

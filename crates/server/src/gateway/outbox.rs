@@ -120,6 +120,9 @@ struct State {
     unflushed: bool,
     /// Only control frames go out: the HIGH messages of the gap have to come first.
     held: bool,
+    /// The rest of a gap is not in memory any more: until the close only control frames go out, because later HIGH
+    /// messages would confirm what was not sent.
+    given_up: bool,
     /// Nothing more is taken; the writer flushes what is there.
     closed: bool,
     /// The socket failed: the writer finds out when it tries.
@@ -135,6 +138,7 @@ impl Outbox {
             awaits_ping: false,
             unflushed: false,
             held: false,
+            given_up: false,
             closed: false,
             broken: false,
         };
@@ -247,7 +251,7 @@ impl Outbox {
     }
 
     /// Takes the signals that came, oldest first.
-    pub(super) fn take_signals(&self) -> Vec<Signal> {
+    pub(crate) fn take_signals(&self) -> Vec<Signal> {
         let mut state = self.lock();
         let signals = state.waiting.as_mut().map(|waiting| std::mem::take(&mut waiting.signals));
         state.tidy();
@@ -281,6 +285,9 @@ impl Outbox {
             self.signalled.notify_one();
         }
         drop(state);
+        if replayed.iter().any(|replayed| replayed.is_given_up) {
+            self.signal(Signal::Close(Close::COME_BACK));
+        }
         replayed.into_iter().for_each(Replayed::count);
         drained
     }
@@ -293,7 +300,7 @@ impl Outbox {
     /// Members whose rooms have more for them; nobody while they are held.
     pub(super) fn take_behind(&self) -> Vec<Arc<Session>> {
         let mut state = self.lock();
-        if state.held {
+        if state.held || state.given_up {
             return Vec::new();
         }
         let behind = state.waiting.as_mut().map(|waiting| std::mem::take(&mut waiting.behind));
@@ -359,7 +366,7 @@ impl Outbox {
 impl State {
     /// Whether nothing comes before the messages of rooms.
     fn is_clear(&self) -> bool {
-        !(self.held || self.closed || self.broken || self.unflushed)
+        !(self.held || self.given_up || self.closed || self.broken || self.unflushed)
             && self.waiting.as_ref().is_none_or(|waiting| waiting.is_clear())
     }
 
@@ -463,12 +470,13 @@ impl State {
             waiting.gather_replies();
         }
         while waiting.unsent.is_empty()
-            && !self.held
+            && !(self.held || self.given_up)
             && let Some(written) = waiting.replay()
         {
             if let Some(receipt) = written.receipt {
                 self.receipts.get_or_insert_default().wrote(receipt);
             }
+            self.given_up |= written.is_given_up;
             replayed.push(written);
         }
         !waiting.unsent.is_empty()

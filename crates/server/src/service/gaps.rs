@@ -3,75 +3,71 @@
 
 mod page;
 mod source;
+mod span;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use grandstand_protocol::{AppId, ClientId, Event, Level, RoomId};
-use grandstand_room::{clock::Millis, session::SessionId};
+use grandstand_protocol::{AppId, Event, Level, RoomId};
+use grandstand_room::clock::Millis;
 use tokio::{sync::Mutex as Gate, time::Instant};
+use tracing::warn;
 
-use self::{page::Page, source::Source};
+pub(crate) use self::span::Missed;
+pub(super) use self::span::{Gap, Own};
+use self::{
+    page::Page,
+    source::Source,
+    span::{High, Span},
+};
 use crate::{
     cluster::{Except, RoomNews},
+    config::Limits,
     fanout::Broadcast,
-    store::{StoreError, StoredMessage},
+    store::{Most, StoreError, StoredMessage},
 };
 
 /// How long what was read may be used: retention and other nodes change messages, too.
 const LIFE: Duration = Duration::from_secs(5);
 
-/// Messages kept of all rooms together; what is read beyond that serves those who wait for it, and is not kept.
-const KEPT: usize = 100_000;
-
-/// Of a room, this many times the messages that one member may get are read, because they leave out its own; up to twice
-/// as many are kept.
+/// Of a room, this many times what one member may get is read, because members leave out their own, and are not at one
+/// place; a page that is extended may become twice as large.
 const SPARE: usize = 2;
+
+/// So many times `limits.high_backlog` may wait for a member that is closed then, and that is to have all of it again.
+const BACKLOGS: usize = 4;
+
+/// The bytes of so many reads may be in memory. Beyond that, a page is kept no longer than somebody waits for it or has a
+/// part of it to get, and the oldest ones are given up after [`GRACE`].
+const PAGES: usize = 4;
+
+/// Where memory is short, whoever returned has this long to take what it missed. More than [`LIFE`].
+const GRACE: Duration = Duration::from_secs(10);
 
 /// Patches replayed at most, and how far back, in milliseconds (protocol.md section 10, row 23).
 const PATCHES: u32 = 100;
 const PATCHES_BACK: i64 = 30 * 60 * 1000;
 
+type RoomPage = Page<High<Arc<Broadcast>>>;
+
 /// What members of all rooms missed, for some seconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gaps {
     rooms: Mutex<HashMap<(AppId, RoomId), Arc<RoomGap>>>,
-    kept: AtomicUsize,
-}
-
-/// A gap of one member: HIGH messages after `after`, up to `last`, that are not its `own`; the newest `limit`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gap<'a> {
-    pub(super) after: u64,
-    pub(super) last: u64,
-    pub(super) own: &'a Own,
-    pub(super) limit: usize,
-}
-
-/// Whose messages a member does not get back.
-#[derive(Debug, Clone)]
-pub(super) struct Own {
-    pub(super) sessions: [SessionId; 2],
-    pub(super) client: ClientId,
-    /// What its other sessions sent counts as its own, too.
-    pub(super) all_sessions: bool,
-}
-
-/// A gap as read: a stretch of what the members of a room share.
-#[derive(Debug)]
-pub(crate) struct Missed<T = Arc<Broadcast>> {
-    page: Arc<Page<High<T>>>,
-    next: usize,
-    end: usize,
-    own: Own,
-    /// Whether there may be older ones beyond the limit.
-    pub(super) cut: bool,
+    /// Of one read.
+    most: Most,
+    /// Bytes of pages that may be in memory before any are given up.
+    budget: usize,
+    /// Bytes of those that are.
+    alive: Arc<AtomicUsize>,
+    /// All of them, the oldest first.
+    pages: Mutex<VecDeque<(Instant, Weak<RoomPage>)>>,
 }
 
 #[derive(Debug)]
@@ -86,11 +82,31 @@ struct RoomGap {
 struct State {
     /// A message of the room was changed: what was read before that is void.
     changes: u64,
-    high: Option<Span<Arc<Broadcast>>>,
+    high: Option<Known>,
+    /// The page of it, for those who wait, and longer if there is memory for it. Without, it lives as long as somebody
+    /// has something to get from it, and is shared that long.
+    held: Option<Arc<RoomPage>>,
+    /// How many wait, or read for those who do.
+    callers: usize,
     /// What those who wait want together.
     wanted: Option<(u64, u64)>,
     /// The newest patches with their times.
     patches: Option<Vec<(Millis, Arc<Broadcast>)>>,
+}
+
+/// A span, if somebody still has its page.
+#[derive(Debug)]
+struct Known {
+    after: u64,
+    last: u64,
+    cut: bool,
+    page: Weak<RoomPage>,
+}
+
+/// One who waits, or reads for those who do.
+struct Caller<'a> {
+    gaps: &'a Gaps,
+    place: Arc<RoomGap>,
 }
 
 /// The next read of a room.
@@ -98,32 +114,26 @@ struct State {
 struct Next {
     after: u64,
     last: u64,
-    /// Whether it goes on from what is known.
-    goes_on: bool,
+    /// What it goes on from.
+    known: Option<Span<Arc<Broadcast>>>,
     /// How often the room was changed before.
     changes: u64,
 }
 
-/// The HIGH messages of a range of numbers, or the newest of them.
-#[derive(Debug)]
-struct Span<T> {
-    after: u64,
-    last: u64,
-    /// Whether older ones of the range were left out.
-    cut: bool,
-    /// Ascending.
-    page: Arc<Page<High<T>>>,
-}
-
-#[derive(Debug, Clone)]
-struct High<T> {
-    number: u64,
-    sender: Option<SessionId>,
-    from: String,
-    message: T,
-}
-
 impl Gaps {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let messages = limits.replay as usize;
+        let small = messages.saturating_mul(Broadcast::AROUND_BODY);
+        let bytes = limits.high_backlog.saturating_mul(BACKLOGS).max(small).saturating_mul(SPARE);
+        Self {
+            rooms: Mutex::default(),
+            most: Most { messages: messages.saturating_mul(SPARE), bytes },
+            budget: bytes.saturating_mul(PAGES),
+            alive: Arc::default(),
+            pages: Mutex::default(),
+        }
+    }
+
     /// HIGH messages that a member missed. Whoever calls is in the room already: patches made from now on reach it.
     pub(super) async fn high(
         &self,
@@ -133,34 +143,39 @@ impl Gaps {
         now: Millis,
     ) -> Result<Missed, StoreError> {
         if gap.after >= gap.last {
-            let (page, own) = (Arc::default(), gap.own.clone());
-            return Ok(Missed { page, next: 0, end: 0, own, cut: false });
+            return Ok(Missed::new(Arc::default(), 0..0, gap.own, false));
         }
         let place = self.place(app, room);
-        if let Some(missed) = place.lock().known_or_wanted(gap) {
+        if let Some(missed) = place.known(gap, self.most) {
             return Ok(missed);
         }
+        place.lock().want((gap.after, gap.last));
+        let caller = Caller::new(self, place);
+        let place = &caller.place;
         let _turn = place.turn.lock().await;
-        if let Some(missed) = place.lock().known(gap) {
+        if let Some(missed) = place.known(gap, self.most) {
             return Ok(missed);
         }
         loop {
             let next = place.lock().next_read(gap);
-            let read = read(store, (app, room), &next, gap.limit * SPARE, now).await?;
-            let mut state = place.lock();
-            let known = state.high.take();
-            let before = known.as_ref().map_or(0, |known| known.page.len());
-            let span = match known {
-                Some(known) if next.goes_on => known.extended(read, gap.limit * SPARE),
-                // What it should go on from was changed meanwhile.
-                None if next.goes_on => continue,
-                _ => read,
+            let (changes, range) = (next.changes, (next.after, next.last));
+            let read = self.read(store, (app, room), range, now).await?;
+            let is_changed = place.lock().changes != changes;
+            let span = match next.known {
+                // What it should go on from is void, or given up.
+                Some(_) if is_changed => None,
+                Some(known) => known.extended(read, self.most),
+                None => Some(read),
             };
-            let missed = span.missed(gap);
-            if state.changes == next.changes && self.may_keep(before, span.page.len()) {
-                state.high = Some(span);
+            if let Some(span) = span
+                && let Some(missed) = span.missed(gap)
+            {
+                if place.share(&span, changes) {
+                    self.note(&span.page);
+                }
+                return Ok(missed);
             }
-            return Ok(missed);
+            place.lock().want(range);
         }
     }
 
@@ -208,24 +223,56 @@ impl Gaps {
             state.changes += 1;
             state.high = None;
             state.patches = None;
+            let void = state.held.take();
+            drop(state);
+            drop(void);
         }
     }
 
-    /// Forgets what is old. Called once a second.
+    /// Forgets what is old. Where too much is in memory, members do not take what they missed: the oldest pages are given
+    /// up, and those members have to come back for the rest. Called once a second.
     pub(crate) fn forget_old(&self) {
-        let mut rooms = self.rooms();
-        rooms.retain(|_, place| place.made_at.elapsed() < LIFE);
-        let kept = rooms.values().map(|place| place.lock().high.as_ref().map_or(0, |span| span.page.len()));
-        self.kept.store(kept.sum(), Ordering::Relaxed);
+        let old: Vec<_> = self.rooms().extract_if(|_, place| place.made_at.elapsed() >= LIFE).collect();
+        // Outside the lock: pages are long.
+        drop(old);
+        let mut pages = self.pages();
+        pages.retain(|(_, page)| page.strong_count() > 0);
+        while self.is_full()
+            && let Some((_, page)) = pages.pop_front_if(|(made_at, _)| made_at.elapsed() >= GRACE)
+        {
+            if let Some(page) = page.upgrade() {
+                warn!(
+                    bytes = page.bytes(),
+                    "members that came back do not take what they missed; they are closed"
+                );
+                drop(page.give_up());
+            }
+        }
     }
 
-    /// Whether a room may keep so many messages instead of those that it kept before.
-    fn may_keep(&self, before: usize, now: usize) -> bool {
-        let others = self.kept.load(Ordering::Relaxed).saturating_sub(before);
-        let fits = others + now <= KEPT;
-        // Readers of several rooms may miscount each other here; the count is made anew every second.
-        self.kept.store(others + if fits { now } else { 0 }, Ordering::Relaxed);
-        fits
+    fn is_full(&self) -> bool {
+        self.alive.load(Ordering::Relaxed) > self.budget
+    }
+
+    /// So that it can be given up.
+    fn note(&self, page: &Arc<RoomPage>) {
+        self.pages().push_back((Instant::now(), Arc::downgrade(page)));
+    }
+
+    async fn read(
+        &self,
+        store: &(impl Source + ?Sized),
+        (app, room): (&AppId, &RoomId),
+        (after, last): (u64, u64),
+        now: Millis,
+    ) -> Result<Span<Arc<Broadcast>>, StoreError> {
+        metrics::counter!("grandstand_gap_reads_total").increment(1);
+        let read = store.gap((app, room), after, last, self.most).await?;
+        let count = read.len();
+        let messages = read.into_iter().filter_map(|message| high(app, room, message, now)).collect();
+        let page = Arc::new(Page::new(messages, &self.alive));
+        let cut = count >= self.most.messages || page.bytes() >= self.most.bytes;
+        Ok(Span { after, last, cut, page })
     }
 
     fn place(&self, app: &AppId, room: &RoomId) -> Arc<RoomGap> {
@@ -236,8 +283,15 @@ impl Gaps {
         }
         let place =
             Arc::new(RoomGap { made_at: Instant::now(), state: Mutex::default(), turn: Gate::default() });
-        rooms.insert(key, Arc::clone(&place));
+        let former = rooms.insert(key, Arc::clone(&place));
+        drop(rooms);
+        // Outside the lock: its page is long.
+        drop(former);
         place
+    }
+
+    fn pages(&self) -> MutexGuard<'_, VecDeque<(Instant, Weak<RoomPage>)>> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rooms(&self) -> MutexGuard<'_, HashMap<(AppId, RoomId), Arc<RoomGap>>> {
@@ -246,130 +300,76 @@ impl Gaps {
 }
 
 impl RoomGap {
+    /// Counted outside the lock: a page is long.
+    fn known(&self, gap: Gap<'_>, most: Most) -> Option<Missed> {
+        let span = self.lock().span()?;
+        if span.answers(gap, most) { span.missed(gap) } else { None }
+    }
+
+    /// Gives a span to those who wait, and to those who come, if it is not void. Whether it has a page of its own.
+    fn share(&self, span: &Span<Arc<Broadcast>>, changes: u64) -> bool {
+        let &Span { after, last, cut, ref page } = span;
+        let mut state = self.lock();
+        let is_known = |known: &Known| known.page.as_ptr() == Arc::as_ptr(page);
+        let is_new = !state.high.as_ref().is_some_and(is_known);
+        if state.changes == changes {
+            state.high = Some(Known { after, last, cut, page: Arc::downgrade(page) });
+            let former = state.held.replace(Arc::clone(page));
+            drop(state);
+            // Outside the lock: it may be long.
+            drop(former);
+        }
+        is_new
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+impl<'a> Caller<'a> {
+    fn new(gaps: &'a Gaps, place: Arc<RoomGap>) -> Self {
+        place.lock().callers += 1;
+        Self { gaps, place }
+    }
+}
+
+impl Drop for Caller<'_> {
+    fn drop(&mut self) {
+        let mut state = self.place.lock();
+        state.callers -= 1;
+        let is_let_go = state.callers == 0 && self.gaps.is_full();
+        let page = state.held.take_if(|_| is_let_go);
+        drop(state);
+        drop(page);
+    }
+}
+
 impl State {
-    fn known(&self, gap: Gap<'_>) -> Option<Missed> {
-        self.high.as_ref().filter(|span| span.answers(gap)).map(|span| span.missed(gap))
+    fn span(&self) -> Option<Span<Arc<Broadcast>>> {
+        let Known { after, last, cut, page } = self.high.as_ref()?;
+        let page = page.upgrade().filter(|page| !page.is_given_up())?;
+        Some(Span { after: *after, last: *last, cut: *cut, page })
     }
 
-    /// What is known, or else a note of what is wanted, for whoever reads next.
-    fn known_or_wanted(&mut self, gap: Gap<'_>) -> Option<Missed> {
-        let known = self.known(gap);
-        if known.is_none() {
-            let (after, last) = self.wanted.unwrap_or((gap.after, gap.last));
-            self.wanted = Some((after.min(gap.after), last.max(gap.last)));
-        }
-        known
+    /// Notes what is wanted, for whoever reads next.
+    fn want(&mut self, (after, last): (u64, u64)) {
+        let (first, end) = self.wanted.unwrap_or((after, last));
+        self.wanted = Some((first.min(after), end.max(last)));
     }
 
     /// What to read for all who wait.
     fn next_read(&mut self, gap: Gap<'_>) -> Next {
         let (after, last) = self.wanted.take().unwrap_or((gap.after, gap.last));
         let (after, last) = (after.min(gap.after), last.max(gap.last));
-        let known = self.high.as_ref().filter(|known| known.after <= after && known.last < last);
-        Next {
-            after: known.map_or(after, |known| known.last),
-            last,
-            goes_on: known.is_some(),
-            changes: self.changes,
-        }
+        let known = self.span().filter(|known| known.after <= after && known.last < last);
+        let after = known.as_ref().map_or(after, |known| known.last);
+        Next { after, last, known, changes: self.changes }
     }
 
     fn patches_after(&self, after: Millis) -> Option<Vec<Arc<Broadcast>>> {
         self.patches.as_ref().map(|patches| since(patches, after))
     }
-}
-
-impl Own {
-    fn has<T>(&self, high: &High<T>) -> bool {
-        match high.sender {
-            Some(sender) if self.sessions.contains(&sender) => true,
-            Some(_) if !self.all_sessions => false,
-            // What the back end sent in its name is for none of its sessions.
-            _ => self.client.as_str() == high.from,
-        }
-    }
-}
-
-impl<T: Clone> Missed<T> {
-    /// The next message, and its number.
-    pub(crate) fn next(&mut self) -> Option<(u64, T)> {
-        let messages = self.page.read();
-        let due = messages[self.next..self.end].iter().position(|high| !self.own.has(high));
-        let at = self.next + due?;
-        self.next = at + 1;
-        let high = &messages[at];
-        Some((high.number, high.message.clone()))
-    }
-}
-
-impl<T: Clone> Span<T> {
-    /// Whether everything that belongs to the gap is here.
-    fn answers(&self, gap: Gap<'_>) -> bool {
-        let messages = self.page.read();
-        let is_whole = (self.after <= gap.after && !self.cut) || self.reaches(&messages, gap.after);
-        gap.last <= self.last && (is_whole || due(&messages, gap).count() > gap.limit)
-    }
-
-    /// Of a span that was cut: whether it holds everything after this number.
-    fn reaches(&self, messages: &[High<T>], after: u64) -> bool {
-        self.cut && messages.first().is_some_and(|oldest| oldest.number <= after)
-    }
-
-    fn missed(&self, gap: Gap<'_>) -> Missed<T> {
-        let messages = self.page.read();
-        let end = end(&messages, gap);
-        let mut due = due(&messages, gap);
-        let next = due.by_ref().take(gap.limit).last().unwrap_or(end);
-        let cut = due.next().is_some() || (self.cut && !self.reaches(&messages, gap.after));
-        Missed { page: Arc::clone(&self.page), next, end, own: gap.own.clone(), cut }
-    }
-
-    /// With what came after it, on the same page: who has a stretch of that shares what comes next, too. Where it would
-    /// hold more than twice `most`, the newest `most` begin a new one.
-    fn extended(mut self, newer: Self, most: usize) -> Self {
-        if newer.cut {
-            // What lies between is not known.
-            return Self { after: self.after, ..newer };
-        }
-        self.last = newer.last;
-        if self.page.len() + newer.page.len() > most * 2 {
-            self.page = Arc::new(self.page.newest(most.saturating_sub(newer.page.len())));
-            self.cut = true;
-        }
-        self.page.append(newer.page.take());
-        self
-    }
-}
-
-/// Places of what is due to a member, the newest first.
-fn due<T>(messages: &[High<T>], gap: Gap<'_>) -> impl Iterator<Item = usize> {
-    let places = (0..end(messages, gap)).rev();
-    let of_gap = places.take_while(move |at| messages[*at].number > gap.after);
-    of_gap.filter(move |at| !gap.own.has(&messages[*at]))
-}
-
-/// Behind the last message of the gap.
-fn end<T>(messages: &[High<T>], gap: Gap<'_>) -> usize {
-    messages.partition_point(|high| high.number <= gap.last)
-}
-
-async fn read(
-    store: &(impl Source + ?Sized),
-    (app, room): (&AppId, &RoomId),
-    &Next { after, last, .. }: &Next,
-    limit: usize,
-    now: Millis,
-) -> Result<Span<Arc<Broadcast>>, StoreError> {
-    metrics::counter!("grandstand_gap_reads_total").increment(1);
-    let read = store.gap((app, room), after, last, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
-    let cut = read.len() >= limit;
-    let messages = read.into_iter().filter_map(|message| high(app, room, message, now)).collect();
-    Ok(Span { after, last, cut, page: Arc::new(Page::new(messages)) })
 }
 
 fn since(patches: &[(Millis, Arc<Broadcast>)], after: Millis) -> Vec<Arc<Broadcast>> {
@@ -378,9 +378,9 @@ fn since(patches: &[(Millis, Arc<Broadcast>)], after: Millis) -> Vec<Arc<Broadca
 
 fn high(app: &AppId, room: &RoomId, message: StoredMessage, now: Millis) -> Option<High<Arc<Broadcast>>> {
     let (number, sender) = (u64::try_from(message.number).ok()?, message.session);
-    let from = message.from.clone();
+    let (from, bytes) = (message.from.clone(), message.size());
     let message = broadcast(app, room, message.into_push(room), Some(number), now);
-    Some(High { number, sender, from, message })
+    Some(High { number, sender, from, bytes, message })
 }
 
 fn broadcast(app: &AppId, room: &RoomId, event: Event, number: Option<u64>, now: Millis) -> Arc<Broadcast> {

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use grandstand_protocol::{AppId, Body, ClientId, Level, Mentions, MessageId, RoomId};
 use grandstand_room::{clock::Millis, session::Identity, session::SessionId};
 
+use crate::fanout::Broadcast;
+
 /// A server process over restarts: a name from configuration, `node-1` by default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NodeId(pub String);
@@ -75,6 +77,21 @@ pub struct StoredMessage {
     pub recalled: bool,
     /// Where it came from, if that is known: for the app's back end only.
     pub address: Option<IpAddr>,
+}
+
+impl StoredMessage {
+    /// Bytes of its frame, about.
+    pub(crate) fn size(&self) -> usize {
+        let mentions: usize = self.mentions.clients.iter().map(String::len).sum();
+        Broadcast::AROUND_BODY + self.body.len() + mentions
+    }
+}
+
+/// How much is read at one time: so many messages, or those with which so many bytes are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Most {
+    pub messages: usize,
+    pub bytes: usize,
 }
 
 /// What an edit does.

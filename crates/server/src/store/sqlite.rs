@@ -39,7 +39,7 @@ pub use open::OpenError;
 
 use super::{
     AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, Known,
-    LiveSession, ModifyError, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention,
+    LiveSession, ModifyError, Most, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention,
     Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Visitor, Will, WillSent,
 };
 use ledger::Ledger;
@@ -191,9 +191,9 @@ impl Store for SqliteStore {
         room: &RoomId,
         after: u64,
         last: u64,
-        limit: u32,
+        most: Most,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        self.read_room(app, room, move |connection, room| history::gap(connection, room, after, last, limit))
+        self.read_room(app, room, move |connection, room| history::gap(connection, room, after, last, most))
             .await
     }
 

@@ -1,6 +1,6 @@
 //! What a receiver missed: ranges by number, HIGH messages of a gap.
 
-use grandstand::store::Edit;
+use grandstand::store::{Edit, Most};
 use grandstand_protocol::{Body, Mentions};
 
 use crate::{Place, fixture::*};
@@ -27,15 +27,19 @@ pub(crate) async fn gaps_hold_high_messages(place: &dyn Place) {
         append(&store, make("room", &format!("{n}")), NOW).await;
         append(&store, high("other room", &format!("other {n}")), NOW).await;
     }
+    let some = |messages| Most { messages, bytes: usize::MAX };
     let table = [
-        (0, 12, 10, vec!["3", "6", "9", "12"]),
-        (3, 11, 10, vec!["6", "9"]),
-        (0, 12, 2, vec!["9", "12"]),
-        (12, 12, 10, vec![]),
+        (0, 12, some(10), vec!["3", "6", "9", "12"]),
+        (3, 11, some(10), vec!["6", "9"]),
+        (0, 12, some(2), vec!["9", "12"]),
+        (12, 12, some(10), vec![]),
+        // Each takes a little more than 120 bytes: with the second, the bytes are reached.
+        (0, 12, Most { messages: 10, bytes: 200 }, vec!["9", "12"]),
+        (0, 12, Most { messages: 10, bytes: 1 }, vec!["12"]),
     ];
-    for (after, last, limit, expected) in table {
-        let gap = store.gap(&app(), &room_id("room"), after, last, limit).await.unwrap();
-        assert_eq!(ids(&gap), expected, "after {after}, up to {last}, {limit} at most");
+    for (after, last, most, expected) in table {
+        let gap = store.gap(&app(), &room_id("room"), after, last, most).await.unwrap();
+        assert_eq!(ids(&gap), expected, "after {after}, up to {last}, {most:?}");
     }
     store.close().await.unwrap();
 }
@@ -52,7 +56,8 @@ pub(crate) async fn gaps_leave_out_the_recalled(place: &dyn Place) {
         store.modify(&app(), &room_id("room"), &id.into(), Some(&client("sender")), edit, NOW).await.unwrap();
     }
     // The limit counts what is delivered.
-    let gap = store.gap(&app(), &room_id("room"), 0, 3, 2).await.unwrap();
+    let gap =
+        store.gap(&app(), &room_id("room"), 0, 3, Most { messages: 2, bytes: usize::MAX }).await.unwrap();
     assert_eq!(ids(&gap), ["first", "edited"]);
     assert_eq!(gap[1].body, new);
     store.close().await.unwrap();

@@ -39,6 +39,8 @@ pub(super) struct Replayed {
     pub(super) receipt: Option<Receipt>,
     /// Nothing follows.
     pub(super) is_last: bool,
+    /// The rest is not in memory any more: the client has to come back for it.
+    pub(super) is_given_up: bool,
 }
 
 impl Replay {
@@ -57,7 +59,8 @@ impl Replay {
     /// Appends what comes next.
     pub(super) fn append_to(&mut self, bytes: &mut Vec<u8>) -> Replayed {
         let hub = Weak::clone(&self.hub);
-        let mut replayed = Replayed { hub, numbers: Vec::new(), receipt: None, is_last: true };
+        let mut replayed =
+            Replayed { hub, numbers: Vec::new(), receipt: None, is_last: true, is_given_up: false };
         let Some(session) = self.session.upgrade() else { return replayed };
         let mut append = |message: &Broadcast| {
             let is_for_it = !message.except().leaves_out(&session)
@@ -85,6 +88,7 @@ impl Replay {
                 break;
             }
         }
+        replayed.is_given_up = self.high.is_given_up();
         replayed
     }
 }

@@ -3,7 +3,7 @@
 use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::clock::Millis;
 
-use crate::store::{Store, StoreError, StoredMessage};
+use crate::store::{Most, Store, StoreError, StoredMessage};
 
 pub(in crate::service) trait Source: Sync {
     /// As [`Store::gap`].
@@ -12,7 +12,7 @@ pub(in crate::service) trait Source: Sync {
         of: (&AppId, &RoomId),
         after: u64,
         last: u64,
-        limit: u32,
+        most: Most,
     ) -> impl Future<Output = Result<Vec<StoredMessage>, StoreError>> + Send;
 
     /// As [`Store::patches`].
@@ -30,9 +30,9 @@ impl Source for dyn Store + '_ {
         (app, room): (&AppId, &RoomId),
         after: u64,
         last: u64,
-        limit: u32,
+        most: Most,
     ) -> Result<Vec<StoredMessage>, StoreError> {
-        Store::gap(self, app, room, after, last, limit).await
+        Store::gap(self, app, room, after, last, most).await
     }
 
     async fn patches(

@@ -3,6 +3,7 @@
 //! Admission, the queue of logins and the sharing of gaps are the real ones. What they wait for is a model: clients that
 //! try again as SDKs do, the kernel's queue of connections, two processors, a store that answers many in one statement.
 
+mod crowded;
 mod messages;
 
 use std::{
@@ -14,6 +15,8 @@ use std::{
     },
 };
 
+use grandstand_protocol::ClientId;
+use grandstand_room::session::SessionId;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -94,6 +97,7 @@ struct World {
     lookups: Batches,
     commits: Batches,
     gaps: Gaps,
+    replay: usize,
     messages: Messages,
 }
 
@@ -169,8 +173,9 @@ async fn run(storm: Storm) -> Outcome {
         processors: Processors::default(),
         lookups: Batches::default(),
         commits: Batches::default(),
-        gaps: Gaps::default(),
-        messages: Messages::with(BEFORE),
+        gaps: Gaps::new(&config.limits),
+        replay: config.limits.replay as usize,
+        messages: Messages::with(BEFORE, 20),
     });
     let mut service = JoinSet::new();
     service.spawn(accept(admission.clone(), knocked, arrived));
@@ -280,7 +285,7 @@ impl World {
         let client = ClientId::new(&format!("client-{n}")).unwrap();
         let own = Own { sessions: [SessionId(n.into()); 2], client, all_sessions: false };
         let last = self.messages.last();
-        let gap = Gap { after: confirmed, last, own: &own, limit: 10_000 };
+        let gap = Gap { after: confirmed, last, own: &own, limit: self.replay };
         let (app, room) = (AppId::from("app"), RoomId::from("room"));
         let mut missed = self.gaps.high(&self.messages, (&app, &room), gap, Millis(0)).await.unwrap();
         let numbers: Vec<u64> = std::iter::from_fn(|| missed.next().map(|(number, _)| number)).collect();

@@ -11,7 +11,7 @@ use super::{
     row::{message, message_columns},
     sql_number,
 };
-use crate::store::StoredMessage;
+use crate::store::{Most, StoredMessage};
 
 /// A place in the order of a room's messages: (timestamp, number).
 type Place = (i64, i64);
@@ -143,24 +143,32 @@ pub(super) fn range(
         .collect()
 }
 
-/// The newest `limit` HIGH messages of a gap.
+/// The newest HIGH messages of a gap. No more of them are read than are given back.
 pub(super) fn gap(
     connection: &Connection,
     room: i64,
     after: u64,
     last: u64,
-    limit: u32,
+    most: Most,
 ) -> rusqlite::Result<Vec<StoredMessage>> {
-    let mut found: Vec<_> = connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            message_columns!(),
-            " FROM messages INDEXED BY messages_high
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        message_columns!(),
+        " FROM messages INDEXED BY messages_high
              WHERE room = ?1 AND level = 1 AND number > 0 AND number > ?2 AND number <= ?3 AND recalled = 0
              ORDER BY number DESC LIMIT ?4"
-        ))?
-        .query_map(params![room, sql_number(after), sql_number(last), limit], message)?
-        .collect::<Result<_, _>>()?;
+    ))?;
+    let limit = i64::try_from(most.messages).unwrap_or(i64::MAX);
+    let newest = statement.query_map(params![room, sql_number(after), sql_number(last), limit], message)?;
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    for message in newest {
+        let message = message?;
+        bytes += message.size();
+        found.push(message);
+        if bytes >= most.bytes {
+            break;
+        }
+    }
     found.reverse();
     Ok(found)
 }

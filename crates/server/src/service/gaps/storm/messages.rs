@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::{
     service::gaps::source::Source,
-    store::{StoreError, StoredMessage},
+    store::{Most, StoreError, StoredMessage},
 };
 
 /// Of a read, and of each message in it.
@@ -22,11 +22,13 @@ const MESSAGE: Duration = Duration::from_micros(20);
 pub(super) struct Messages {
     last: AtomicU64,
     reads: AtomicU64,
+    /// Bytes of the text of each.
+    size: usize,
 }
 
 impl Messages {
-    pub(super) fn with(last: u64) -> Self {
-        Self { last: AtomicU64::new(last), reads: AtomicU64::new(0) }
+    pub(super) fn with(last: u64, size: usize) -> Self {
+        Self { last: AtomicU64::new(last), reads: AtomicU64::new(0), size }
     }
 
     pub(super) fn push(&self) {
@@ -49,11 +51,19 @@ impl Source for Messages {
         _: (&AppId, &RoomId),
         after: u64,
         last: u64,
-        limit: u32,
+        most: Most,
     ) -> Result<Vec<StoredMessage>, StoreError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
-        let first = (after + 1).max((last + 1).saturating_sub(limit.into()));
-        let messages: Vec<_> = (first..=last).map(message).collect();
+        let (mut messages, mut bytes) = (Vec::new(), 0);
+        for number in (after + 1..=last).rev().take(most.messages) {
+            let message = message(number, self.size);
+            bytes += message.size();
+            messages.push(message);
+            if bytes >= most.bytes {
+                break;
+            }
+        }
+        messages.reverse();
         sleep(READ + MESSAGE * u32::try_from(messages.len()).unwrap()).await;
         Ok(messages)
     }
@@ -68,7 +78,7 @@ impl Source for Messages {
     }
 }
 
-fn message(number: u64) -> StoredMessage {
+fn message(number: u64, size: usize) -> StoredMessage {
     StoredMessage {
         number: number.try_into().unwrap(),
         id: MessageId::new(number.to_string()),
@@ -77,7 +87,7 @@ fn message(number: u64) -> StoredMessage {
         address: None,
         session: Some(SessionId(u128::MAX)),
         level: Level::High,
-        body: Body::Text(format!("gift {number}")),
+        body: Body::Text("x".repeat(size)),
         mentions: Mentions::default(),
         lctype: None,
         patched_at: None,
