@@ -20,6 +20,7 @@ pub mod ring;
 pub mod room;
 pub mod sequence;
 pub mod session;
+pub mod signature;
 pub mod switches;
 pub mod thinning;
 pub mod token;

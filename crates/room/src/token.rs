@@ -196,6 +196,12 @@ impl Revocations {
                 .is_some_and(|until| claims.issued_at <= *until)
     }
 
+    /// Whether a signature for a client id was revoked: nothing that was made before holds any more.
+    #[must_use]
+    pub fn is_signature_revoked(&self, app: &AppId, client: &ClientId, made_at: Millis) -> bool {
+        self.clients.get(&(app.clone(), client.clone())).is_some_and(|until| made_at <= *until)
+    }
+
     /// Forgets what no token can outlive.
     pub fn prune(&mut self, now: Millis) {
         self.sessions.retain(|_, revoked| now.since(*revoked) <= REVOCATIONS_KEPT);

@@ -4,7 +4,9 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 use grandstand_protocol::AppId;
-use grandstand_room::{levels::LevelRule, moderation::ModerationSwitches, switches::Switches};
+use grandstand_room::{
+    levels::LevelRule, moderation::ModerationSwitches, signature::SignatureSwitches, switches::Switches,
+};
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
@@ -53,12 +55,16 @@ pub struct App {
     pub id: AppId,
     pub key: Secret,
     pub master_key: Secret,
+    /// Another one that counts as well, while keys change.
+    pub previous_master_key: Option<Secret>,
     /// What people call it, for logs and the console.
     pub name: Option<String>,
     /// Whether `/demo` shows a room of this app.
     pub demo: bool,
     pub switches: Switches,
     pub moderation: ModerationSwitches,
+    /// What clients need a signature for.
+    pub signatures: SignatureSwitches,
     /// Which levels messages get; the first rule that applies decides.
     pub levels: Vec<LevelRule>,
     /// Web origins that may connect, in lower case; empty means any.
@@ -79,16 +85,35 @@ impl App {
             id: id.into(),
             key: Secret::new(key),
             master_key: Secret::new(master_key),
+            previous_master_key: None,
             name: None,
             demo: false,
             switches: Switches::default(),
             moderation: ModerationSwitches::default(),
+            signatures: SignatureSwitches::default(),
             levels: Vec::new(),
             allowed_origins: Vec::new(),
             quotas: QuotaSettings::default(),
             hooks: None,
             upstream: None,
         }
+    }
+
+    /// The master keys that count: the one that is used, and the one before it.
+    pub fn master_keys(&self) -> impl Iterator<Item = &Secret> {
+        std::iter::once(&self.master_key).chain(&self.previous_master_key)
+    }
+
+    /// Whether this is a master key of the app. As for a single key, the time says nothing but lengths.
+    #[must_use]
+    pub fn is_master_key(&self, offered: &str) -> bool {
+        self.master_keys().fold(false, |found, key| found | key.matches(offered))
+    }
+
+    /// Whether a master key made this `X-LC-Sign`.
+    #[must_use]
+    pub fn signed_by_master(&self, hex: &str, timestamp: &str) -> bool {
+        self.master_keys().fold(false, |found, key| found | key.signed(hex, timestamp))
     }
 
     /// Whether a connection with this `Origin` header may use the app. Only web origins are judged: SDKs outside of

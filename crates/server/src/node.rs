@@ -14,6 +14,7 @@ use grandstand_room::{
     query::{Field, Filter, RoomQuery, Scalar, SortKey, Test},
     room::Room,
     session::SessionId,
+    signature::UsedSignatures,
     switches::Counted,
     token::{Revocations, Signer},
 };
@@ -53,6 +54,8 @@ pub struct Node {
     pub(crate) tokens: Signer,
     /// What the store is not asked about, or could not write.
     pub(crate) revocations: RwLock<Revocations>,
+    /// Of apps where each counts once.
+    pub(crate) used_signatures: Mutex<UsedSignatures>,
     /// Background work: gaps, wills, beats, sweeps. Ends with the node.
     pub(crate) tasks: TaskTracker,
     pub(crate) stopping: CancellationToken,
@@ -134,6 +137,7 @@ impl Node {
             id,
             tokens: Signer::new(keys.current, keys.previous),
             revocations: RwLock::new(revocations),
+            used_signatures: Mutex::new(UsedSignatures::new(now)),
             tasks,
             stopping,
             draining: AtomicBool::new(false),

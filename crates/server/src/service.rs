@@ -19,6 +19,7 @@ pub(crate) mod moderate;
 pub(crate) mod modify;
 pub(crate) mod post;
 pub(crate) mod role;
+pub(crate) mod signature;
 
 use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};
 use grandstand_room::rates::Kind;
@@ -85,7 +86,9 @@ async fn in_session(socket: &mut Socket, request: Request) {
         Command::QueryOnline { clients } => Ok(Some(listing::online(socket, clients))),
         Command::UploadToken => Ok(Some(Event::TokenUploaded)),
         Command::Start(start) => room::start(socket, at, start).await.map(Some),
-        Command::Join { room, members, .. } => room::join(socket, at, room, members).await.map(Some),
+        Command::Join { room, members, signature } => {
+            room::join(socket, at, room, members, signature.as_ref()).await.map(Some)
+        }
         Command::Quit { room, members, .. } => room::quit(socket, at, room, members).await.map(Some),
         Command::Query(query) => listing::query(socket, at, query).await.map(Some),
         Command::Count { room } => listing::count(socket, room).await.map(Some),

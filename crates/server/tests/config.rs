@@ -402,3 +402,17 @@ fn an_upstream_is_an_origin_within_bounds() {
         assert!(problem.contains(mistake), "{lines:?}: {problem}");
     }
 }
+
+#[test]
+fn signatures_and_a_second_master_key_arrive() {
+    let text = app(
+        "previous_master_key = \"the-old-one\"\n[apps.signatures]\nlogin = true\nempty_members = false\n",
+    );
+    let app = &from_text(&text).unwrap().apps[0];
+    assert!(app.signatures.login && !app.signatures.empty_members);
+    assert!(
+        !app.signatures.rooms && !app.signatures.history && !app.signatures.blocks && !app.signatures.once
+    );
+    assert!(["the-master", "the-old-one"].into_iter().all(|key| app.is_master_key(key)));
+    assert!(!app.is_master_key("the-key") && !app.is_master_key(""));
+}

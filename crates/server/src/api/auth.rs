@@ -130,7 +130,7 @@ impl<'a> Presented<'a> {
     fn prove(&self, app: &App) -> Option<Proven> {
         let checks = [
             self.key.map(|key| by_key(app, key)),
-            self.master_key.map(|key| app.master_key.matches(key).then_some(Proven::Master)),
+            self.master_key.map(|key| app.is_master_key(key).then_some(Proven::Master)),
             self.sign.map(|sign| by_sign(app, sign)),
         ];
         let given: Option<Vec<Proven>> = checks.into_iter().flatten().collect();
@@ -141,10 +141,10 @@ impl<'a> Presented<'a> {
 /// `KEY`, or `MASTERKEY,master`.
 fn by_key(app: &App, text: &str) -> Option<Proven> {
     match text.split_once(',') {
-        Some((key, "master")) => app.master_key.matches(key).then_some(Proven::Master),
+        Some((key, "master")) => app.is_master_key(key).then_some(Proven::Master),
         Some(_) => None,
         // A master key that is not said to be one proves no more than the other.
-        None => (app.key.matches(text) || app.master_key.matches(text)).then_some(Proven::App),
+        None => (app.key.matches(text) || app.is_master_key(text)).then_some(Proven::App),
     }
 }
 
@@ -153,7 +153,7 @@ fn by_sign(app: &App, text: &str) -> Option<Proven> {
     let parts: Vec<&str> = text.split(',').collect();
     match parts[..] {
         [hex, timestamp] => app.key.signed(hex, timestamp).then_some(Proven::App),
-        [hex, timestamp, "master"] => app.master_key.signed(hex, timestamp).then_some(Proven::Master),
+        [hex, timestamp, "master"] => app.signed_by_master(hex, timestamp).then_some(Proven::Master),
         _ => None,
     }
 }
@@ -161,14 +161,17 @@ fn by_sign(app: &App, text: &str) -> Option<Proven> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::apps::{Apps, AppsHandle};
+    use crate::apps::{Apps, AppsHandle, Secret};
 
     #[test]
     fn keys_and_signatures_of_three_eras() {
-        let apps = AppsHandle::new(Apps::new(vec![App::new("the-app", "the-key", "the-master")]));
+        let mut app = App::new("the-app", "the-key", "the-master");
+        app.previous_master_key = Some(Secret::new("old-master"));
+        let apps = AppsHandle::new(Apps::new(vec![app]));
         // md5 of "1453014943466" and the key, or the master key.
         let sign = "48750152ecc25b0cf74a746fc8587b77,1453014943466";
         let master_sign = "c8e8e2607f4f301e33648c24a08d30e7,1453014943466,master";
+        let old_sign = "caa351d261a85cc55221061a0b175fe1,1453014943466,master";
         let id = ("x-lc-id", "the-app");
         let old_id = ("x-avoscloud-application-id", "the-app");
         let (by_app, by_master) = (Some(Proven::App), Some(Proven::Master));
@@ -183,6 +186,10 @@ mod tests {
             (&[old_id, ("x-avoscloud-master-key", "the-master")], by_master),
             (&[old_id, ("x-avoscloud-request-sign", sign)], by_app),
             (&[("x-uluru-application-id", "the-app"), ("x-uluru-application-key", "the-key")], by_app),
+            (&[id, ("x-lc-key", "old-master,master")], by_master),
+            (&[id, ("x-lc-sign", old_sign)], by_master),
+            (&[old_id, ("x-avoscloud-master-key", "old-master")], by_master),
+            (&[id, ("x-lc-key", "older-master,master")], None),
             (&[id], None),
             (&[("x-lc-key", "the-key")], None),
             (&[id, ("x-lc-key", "")], None),

@@ -112,6 +112,8 @@ fn status_of(fault: &Fault) -> StatusCode {
         Code::ConversationNotAllowed,
         Code::ConversationOperationUnauthorized,
         Code::MessageOwnershipRequired,
+        Code::SignatureFailed,
+        Code::ConversationSignatureFailed,
     ]) {
         return StatusCode::FORBIDDEN;
     }
@@ -145,6 +147,8 @@ mod tests {
             (Code::ConversationNotAllowed.into(), 403),
             (Code::Blacklisted.into(), 403),
             (Code::MessageOwnershipRequired.into(), 403),
+            (Code::SignatureFailed.into(), 403),
+            (Code::ConversationSignatureFailed.into(), 403),
             (Code::InternalError.into(), 503),
             (passing, 503),
             (Code::ConversationQueryFailed.into(), 400),

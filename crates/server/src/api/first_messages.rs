@@ -12,7 +12,7 @@ use super::{
     auth::{Authenticated, ByMaster, ClientAddress},
     body::JsonBody,
     error::ApiError,
-    history::{Page, flag, number},
+    history::{Page, Signed, flag, number},
     messages::{Named, change_as, client_id, delete_as, level, mentions, send_as},
     parameters::{Path, Query},
     routes::Routes,
@@ -103,6 +103,7 @@ async fn past(
     State(node): State<Arc<Node>>,
     ByMaster(app): ByMaster,
     Query(asked): Query<Past>,
+    Query(signed): Query<Signed>,
 ) -> Result<Json<Value>, ApiError> {
     let page = Page {
         timestamp: asked.max_ts.or(asked.timestamp),
@@ -114,7 +115,11 @@ async fn past(
     let query = page.query()?;
     let given = |text: Option<String>| text.filter(|text| !text.is_empty());
     let messages = match (given(asked.convid), given(asked.from)) {
-        (Some(room), None) => history::of_room(&node, &app, &room.into(), &query).await?,
+        (Some(room), None) => {
+            let room = RoomId::from(room);
+            signed.check(&node, &app, &room)?;
+            history::of_room(&node, &app, &room, &query).await?
+        }
         (None, Some(from)) => {
             let from = client_id("from", &from)?;
             history::of_app(&node, &app, Some(&from), &query).await?

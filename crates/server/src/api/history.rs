@@ -1,7 +1,7 @@
 //! History over REST (protocol 6.4, 6.5): which page is asked for, and how its messages are written.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use grandstand_protocol::{Body, Direction, MessageId, RoomId};
+use grandstand_protocol::{Body, Direction, MessageId, RoomId, Signature};
 use grandstand_room::{
     clock::Millis,
     history::{Edge, HistoryQuery},
@@ -9,8 +9,13 @@ use grandstand_room::{
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use crate::store::StoredMessage;
+use super::{error::ApiError, messages::client_id};
+use crate::{
+    apps::App,
+    node::Node,
+    service::signature::{Asked, may},
+    store::StoredMessage,
+};
 
 /// Messages of a page that names no number, and at most.
 const USUAL: u32 = 100;
@@ -62,6 +67,37 @@ impl Page {
     pub(super) fn items(&self, messages: Vec<(RoomId, StoredMessage)>) -> Value {
         let items = messages.into_iter().map(|(room, message)| item(&room, message));
         if self.reversed { items.collect() } else { items.rev().collect() }
+    }
+}
+
+/// For whom the back end reads, where an app wants that signed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Signed {
+    #[serde(alias = "peerid")]
+    client_id: Option<String>,
+    nonce: Option<String>,
+    #[serde(deserialize_with = "number")]
+    signature_ts: Option<i64>,
+    signature: Option<String>,
+}
+
+impl Signed {
+    /// Refuses what the app wants signed and is not.
+    pub(super) fn check(self, node: &Node, app: &App, room: &RoomId) -> Result<(), ApiError> {
+        if !app.signatures.history {
+            return Ok(());
+        }
+        let given = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let client = given(self.client_id).unwrap_or_default();
+        let signature = given(self.signature).map(|signature| Signature {
+            signature,
+            timestamp: self.signature_ts.unwrap_or_default(),
+            nonce: self.nonce.unwrap_or_default(),
+        });
+        let client = client_id("client_id", &client)?;
+        may(node, app, &client, Asked::History { room }, signature.as_ref())?;
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     auth::{ByMaster, ClientAddress},
     body::JsonBody,
     error::ApiError,
-    history::{Page, number},
+    history::{Page, Signed, number},
     parameters::{Path, Query},
     routes::Routes,
 };
@@ -105,8 +105,10 @@ async fn of_room(
     ByMaster(app): ByMaster,
     Path(room): Path<String>,
     Query(page): Query<Page>,
+    Query(signed): Query<Signed>,
 ) -> Result<Json<Value>, ApiError> {
     let room = RoomId::from(room);
+    signed.check(&node, &app, &room)?;
     let messages = history::of_room(&node, &app, &room, &page.query()?).await?;
     Ok(Json(page.items(messages)))
 }

@@ -3,6 +3,7 @@
 mod hooks;
 mod moderation;
 mod quotas;
+mod signatures;
 mod upstream;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -20,6 +21,7 @@ use super::units::{Period, Size};
 pub(super) use hooks::{Hooks, OnFailure, Webhook};
 pub(super) use moderation::Moderation;
 pub(super) use quotas::Quotas;
+pub(super) use signatures::Signatures;
 pub(super) use upstream::Upstream;
 
 const KIB: usize = 1024;
@@ -188,6 +190,7 @@ pub(super) struct App {
     pub(super) id: String,
     pub(super) key: String,
     pub(super) master_key: String,
+    pub(super) previous_master_key: Option<String>,
     pub(super) name: Option<String>,
     pub(super) demo: bool,
     pub(super) send: Audience,
@@ -208,6 +211,7 @@ pub(super) struct App {
     pub(super) quotas: Quotas,
     pub(super) levels: Vec<LevelRule>,
     pub(super) moderation: Moderation,
+    pub(super) signatures: Signatures,
     pub(super) hooks: Option<Hooks>,
     pub(super) webhook: Option<Webhook>,
     pub(super) upstream: Option<Upstream>,
@@ -219,6 +223,7 @@ impl Default for App {
             id: String::new(),
             key: String::new(),
             master_key: String::new(),
+            previous_master_key: None,
             name: None,
             demo: false,
             send: Audience::default(),
@@ -239,6 +244,7 @@ impl Default for App {
             quotas: Quotas::default(),
             levels: Vec::new(),
             moderation: Moderation::default(),
+            signatures: Signatures::default(),
             hooks: None,
             webhook: None,
             upstream: None,

@@ -10,8 +10,10 @@ use grandstand_room::moderation::{DEFAULT_PAGE, List, PAGE};
 use super::{
     moderate::{BLOCKS, Change, Order, SILENCES, check, page, restrict},
     role,
+    signature::{self, Asked},
     socket::Socket,
 };
+use crate::apps::App;
 
 /// `conv/…_shutup` and `blacklist/…`.
 pub(super) async fn moderate(
@@ -30,6 +32,7 @@ pub(super) async fn moderate(
     let answer = |answer| {
         Event::Moderated(Box::new(Moderated { room: room.clone(), restriction: *restriction, answer }))
     };
+    blocks_signed(socket, at, &app, asked)?;
     match ask {
         Ask::Impose { clients, .. } => {
             let change = Change::Impose { list, until: None };
@@ -58,6 +61,18 @@ pub(super) async fn moderate(
         }
     }
     Ok(())
+}
+
+/// Blocks have a signature of their own; silence has none.
+fn blocks_signed(socket: &Socket, at: usize, app: &App, asked: &Moderate) -> Result<(), Fault> {
+    let Moderate { room, restriction: Restriction::Block, ask } = asked else { return Ok(()) };
+    let (asked, offered) = match ask {
+        Ask::Impose { clients, signature } => (Asked::Block { room, clients }, signature),
+        Ask::Lift { clients, signature } => (Asked::Unblock { room, clients }, signature),
+        Ask::List { .. } | Ask::Check { .. } => return Ok(()),
+    };
+    let client = &socket.session(at).identity.client;
+    signature::may(socket.node(), app, client, asked, offered.as_ref()).map(drop)
 }
 
 /// `conv/member_info_update`.

@@ -9,6 +9,7 @@ use grandstand_room::{
     rates::Kind,
     resume::Remembered,
     session::{Device, Identity, Login},
+    signature::Verified,
     token::{Claims, TokenError},
 };
 
@@ -18,6 +19,7 @@ use super::{
     departure,
     refusal::Refused,
     replay,
+    signature::{self, Asked},
     socket::{OpenSession, Socket},
 };
 use crate::{
@@ -132,7 +134,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let node = Arc::clone(socket.node());
     let client = client_id(&node, request)?;
     let claims = verified(socket, &app.id, &client, open)?;
-    may_log_in(socket, app, &client).await?;
+    let signed = may_log_in(socket, app, &client, open, claims.as_ref()).await?;
     if let Some(at) = socket.session_for(Some(client.as_str())) {
         // Java opens its cached sessions by itself on every connect, beside the app's own open.
         let event = Event::Opened { token: issue(&node, socket.session(at)) };
@@ -151,7 +153,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
         token: claims.as_ref(),
     };
     let _turn = node.router.app(&app.id).turn(&client).await;
-    let remembered = remembered(&node, &app.id, &client, claims.as_ref()).await?;
+    let remembered = remembered(&node, app, &client, claims.as_ref(), signed).await?;
     note_client(socket, &client, open);
     let (outbox, style, now) = (Arc::clone(&socket.outbox), socket.style, node.clock.now());
     let remote = Remote { sdk: Sdk::from_user_agent(user_agent), address: socket.address };
@@ -254,11 +256,23 @@ fn within_bounds(socket: &Socket, open: &Open) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Within the client's rate, and not banned.
-async fn may_log_in(socket: &Socket, app: &App, client: &ClientId) -> Result<(), Fault> {
+/// Within the client's rate, signed if need be, and not banned. SDKs that reopen by token do not sign again: what a
+/// token says was proven once.
+async fn may_log_in(
+    socket: &Socket,
+    app: &App,
+    client: &ClientId,
+    open: &Open,
+    claims: Option<&Claims>,
+) -> Result<Option<Verified>, Fault> {
     within_open_rate(socket, app, client)?;
     let node = socket.node();
-    node.moderation.may_open(&app.id, client, socket.address, node.clock.wall()).await
+    let signed = match claims {
+        Some(_) => None,
+        None => signature::may(node, app, client, Asked::Login, open.signature.as_ref())?,
+    };
+    node.moderation.may_open(&app.id, client, socket.address, node.clock.wall()).await?;
+    Ok(signed)
 }
 
 /// Logins are counted like every other command, over reconnects.
@@ -290,16 +304,20 @@ fn verified(socket: &Socket, app: &AppId, client: &ClientId, open: &Open) -> Res
     }
 }
 
-/// The sessions of a client id that hold a room or wills, unless the login of its token has ended for good. To be called
-/// in its turn: no end can come in between.
+/// The sessions of a client id that hold a room or wills, unless a kick took back its signature while it waited, or the
+/// login of its token has ended for good. To be called in its turn: no end can come in between.
 async fn remembered(
     node: &Node,
-    app: &AppId,
+    app: &App,
     client: &ClientId,
     claims: Option<&Claims>,
+    signed: Option<Verified>,
 ) -> Result<Vec<Remembered>, Fault> {
+    if let Some(signed) = signed {
+        signature::still_holds(node, app, client, signed, Asked::Login)?;
+    }
     let login = claims.map(|claims| claims.session);
-    let known = node.store.known(app, client, login).await.map_err(|cause| failed(&cause))?;
+    let known = node.store.known(&app.id, client, login).await.map_err(|cause| failed(&cause))?;
     if known.is_revoked { Err(stale_token()) } else { Ok(replay::remembered(known.sessions)) }
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod record;
 
 use std::{borrow::Cow, sync::Arc};
 
-use grandstand_protocol::{Code, Event, Fault, Request, RoomId, StartConversation};
+use grandstand_protocol::{Code, Event, Fault, Request, RoomId, Signature, StartConversation};
 use grandstand_room::{
     attributes::{AttributeUpdate, room_data},
     clock::Millis,
@@ -14,7 +14,13 @@ use grandstand_room::{
     switches::RoomUpdate,
 };
 
-use super::{departure, moderate::rules, refusal::Refused, socket::Socket};
+use super::{
+    departure,
+    moderate::rules,
+    refusal::Refused,
+    signature::{self, Asked},
+    socket::Socket,
+};
 use crate::{
     cluster::{Except, News},
     hook::{self, Membership},
@@ -34,6 +40,8 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
         .map_err(|cause| Refused::update(&cause))?;
     let creator = session.identity.client.to_string();
     let (app, address) = (socket.current_app()?, socket.caller(at).address);
+    let asked = Asked::Create { members: &start.members };
+    signature::may(node, &app, &session.identity.client, asked, start.signature.as_ref())?;
     let members = std::slice::from_ref(&creator);
     hook::conversation_start(node, &app, address, &creator, members, &data).await?;
     let Room { id, created_at, .. } = record::create(node, &session.app, creator, data).await?;
@@ -48,10 +56,13 @@ pub(super) async fn join(
     at: usize,
     room: &RoomId,
     members: &[String],
+    signature: Option<&Signature>,
 ) -> Result<Event, Fault> {
     let session = socket.session(at);
     only_oneself(session, members)?;
     let (app, address) = (socket.current_app()?, socket.caller(at).address);
+    let (node, asked) = (socket.node(), Asked::Join { room, members });
+    signature::may(node, &app, &session.identity.client, asked, signature)?;
     let now = socket.node().clock.wall();
     socket.node().moderation.may_join(&app.id, room, &session.identity.client, now).await?;
     let client = session.identity.client.to_string();
@@ -62,7 +73,7 @@ pub(super) async fn join(
     Ok(Event::Added { room: room.clone(), allowed: vec![session.identity.client.to_string()], updated_at })
 }
 
-/// `conv/remove`: quit. Quitting a room one is not in succeeds.
+/// `conv/remove`: quit. Quitting a room one is not in succeeds. No signature is needed: Java sends none.
 pub(super) async fn quit(
     socket: &Socket,
     at: usize,

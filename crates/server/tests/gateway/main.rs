@@ -18,6 +18,7 @@ mod recall;
 mod resume;
 mod return_of_many;
 mod server;
+mod signatures;
 mod tokens;
 mod visitors;
 mod wills;

@@ -47,11 +47,16 @@ impl Server {
 
     /// Starts on the data of a server that was stopped.
     pub(crate) async fn start_on(data: TempDir, lines: &str) -> Self {
+        Self::start_at(Millis(1_800_000_000_000), data, lines).await
+    }
+
+    /// The same at another time.
+    pub(crate) async fn start_at(time: Millis, data: TempDir, lines: &str) -> Self {
         let limits =
             if lines.contains("[client_limits]") { "" } else { "[client_limits]\nenabled = false\n" };
         let config = Arc::new(Config::from_toml(&format!("{lines}\n{limits}")).unwrap());
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path()).unwrap());
-        let clock = Clock::starting_at(Millis(1_800_000_000_000));
+        let clock = Clock::starting_at(time);
         let apps = AppsHandle::new(Apps::new(vec![App::new(APP, "key", MASTER_KEY)]));
         let node = Node::start(Arc::clone(&config), apps, Arc::clone(&store), clock.clone()).await.unwrap();
         let service = api::router(Arc::clone(&node));

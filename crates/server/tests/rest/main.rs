@@ -19,5 +19,6 @@ mod quotas;
 mod raw;
 mod rooms;
 mod server;
+mod signatures;
 mod storage;
 mod upstream;

@@ -29,6 +29,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
         id: written.id.into(),
         key: Secret::new(written.key),
         master_key: Secret::new(written.master_key),
+        previous_master_key: written.previous_master_key.map(Secret::new),
         name: written.name,
         demo: written.demo,
         switches: Switches {
@@ -48,6 +49,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
             room_limits: RoomLimits { normal: written.room_limits.normal, low: written.room_limits.low },
         },
         moderation: written.moderation.into(),
+        signatures: written.signatures.into(),
         levels,
         allowed_origins: written
             .allowed_origins
@@ -80,9 +82,10 @@ pub(super) fn check(apps: &[App], problems: &mut Vec<String>) {
     let mut seen = HashSet::new();
     for (index, app) in apps.iter().enumerate() {
         let named = named(index, app.id.as_str());
-        for (key, value) in
-            [("id", app.id.as_str()), ("key", app.key.reveal()), ("master_key", app.master_key.reveal())]
-        {
+        let previous = app.previous_master_key.as_ref().map(|key| ("previous_master_key", key.reveal()));
+        let texts =
+            [("id", app.id.as_str()), ("key", app.key.reveal()), ("master_key", app.master_key.reveal())];
+        for (key, value) in texts.into_iter().chain(previous) {
             if value.is_empty() {
                 problems.push(format!("{named} has no {key}"));
             } else if value.contains([',', ':']) || value.chars().any(|c| c.is_whitespace() || c.is_control())
@@ -91,7 +94,7 @@ pub(super) fn check(apps: &[App], problems: &mut Vec<String>) {
                 problems.push(format!("{named}: {key} must not contain spaces, commas or colons"));
             }
         }
-        if app.key == app.master_key && !app.key.reveal().is_empty() {
+        if app.is_master_key(app.key.reveal()) && !app.key.reveal().is_empty() {
             problems.push(format!(
                 "{named}: key and master_key are the same, so every client would be an administrator"
             ));

@@ -1,0 +1,101 @@
+//! Signatures where an app demands them: whether one is there, counts, and was not taken back.
+
+use std::sync::PoisonError;
+
+use grandstand_protocol::{ClientId, Code, Fault, RoomId, Signature};
+use grandstand_room::signature::{Full, Purpose, Statement, Verified, verify};
+
+use crate::{apps::App, node::Node};
+
+/// What a client asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Asked<'a> {
+    Login,
+    Create { members: &'a [String] },
+    Join { room: &'a RoomId, members: &'a [String] },
+    Block { room: &'a RoomId, clients: &'a [String] },
+    Unblock { room: &'a RoomId, clients: &'a [String] },
+    History { room: &'a RoomId },
+}
+
+impl Asked<'_> {
+    fn needs_signature(self, app: &App) -> bool {
+        match self {
+            Self::Login => app.signatures.login,
+            Self::Create { .. } | Self::Join { .. } => app.signatures.rooms,
+            Self::Block { .. } | Self::Unblock { .. } => app.signatures.blocks,
+            Self::History { .. } => app.signatures.history,
+        }
+    }
+
+    fn code(self) -> Code {
+        match self {
+            Self::Login => Code::SignatureFailed,
+            Self::Create { .. } | Self::Join { .. } | Self::History { .. } => {
+                Code::ConversationSignatureFailed
+            }
+            Self::Block { .. } | Self::Unblock { .. } => Code::BlacklistSignatureFailed,
+        }
+    }
+}
+
+/// Whether a client may, as far as signatures go, and by which one. Ones that are not needed are not looked at.
+pub(crate) fn may(
+    node: &Node,
+    app: &App,
+    client: &ClientId,
+    asked: Asked<'_>,
+    offered: Option<&Signature>,
+) -> Result<Option<Verified>, Fault> {
+    if !asked.needs_signature(app) {
+        return Ok(None);
+    }
+    let refuse = |detail: String| Fault::because(asked.code(), detail);
+    let missing =
+        || refuse("this app wants this signed by its own server; set a signature factory".to_owned());
+    let offered = offered.ok_or_else(missing)?;
+    let purpose = match asked {
+        Asked::Login => Purpose::Login,
+        Asked::Create { members } => Purpose::Create { members, may_be_empty: app.signatures.empty_members },
+        Asked::Join { room, members } => Purpose::Join { room, members },
+        Asked::Block { room, clients } => Purpose::Block { room, clients },
+        Asked::Unblock { room, clients } => Purpose::Unblock { room, clients },
+        Asked::History { room } => Purpose::History { room },
+    };
+    let statement = Statement { app: &app.id, client, purpose };
+    let keys: Vec<&str> = app.master_keys().map(|key| key.reveal()).collect();
+    let verified = verify(offered, &statement, &keys, node.clock.wall());
+    let verified = verified.map_err(|cause| refuse(cause.to_string()))?;
+    still_holds(node, app, client, verified, asked)?;
+    use_up(node, app, verified).map_err(|detail| refuse(detail.to_owned()))?;
+    Ok(Some(verified))
+}
+
+/// A kick takes back what was signed before it.
+pub(crate) fn still_holds(
+    node: &Node,
+    app: &App,
+    client: &ClientId,
+    signature: Verified,
+    asked: Asked<'_>,
+) -> Result<(), Fault> {
+    let revocations = node.revocations.read().unwrap_or_else(PoisonError::into_inner);
+    if revocations.is_signature_revoked(&app.id, client, signature.made_at) {
+        let detail = "this client was kicked after the signature was made; sign anew";
+        return Err(Fault::because(asked.code(), detail));
+    }
+    Ok(())
+}
+
+/// Where each signature counts once, this was it.
+fn use_up(node: &Node, app: &App, signature: Verified) -> Result<(), &'static str> {
+    if !app.signatures.once {
+        return Ok(());
+    }
+    let mut used = node.used_signatures.lock().unwrap_or_else(PoisonError::into_inner);
+    match used.take(&app.id, signature, node.clock.wall()) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("in this app each signature counts once; sign anew"),
+        Err(Full) => Err("too many signatures were used in the last hours; try again later"),
+    }
+}

@@ -1,0 +1,44 @@
+//! Signatures over REST: history where an app wants it signed, and both master keys.
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha1::Sha1;
+
+use crate::server::{APP, As, MASTER_KEY, START, Server};
+
+fn signed(text: &str) -> String {
+    let mac = Hmac::<Sha1>::new_from_slice(MASTER_KEY.as_bytes()).unwrap().chain_update(text).finalize();
+    mac.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn history_is_signed_for_this_room_and_reader() {
+    let server = Server::start_with("[apps.signatures]\nhistory = true\n", "").await;
+    let made = server.master("POST", "/1.2/rtm/chatrooms", json!({ "name": "room" })).await.ok();
+    let room = made["objectId"].as_str().unwrap().to_owned();
+    let good = signed(&format!("{APP}:reader:{room}:n:{START}"));
+    for (path, who) in [
+        (format!("/1.2/rtm/chatrooms/{room}/messages?"), "client_id"),
+        (format!("/1.1/rtm/messages/history?convid={room}&"), "peerid"),
+    ] {
+        let ask =
+            async |parameters: &str| server.master("GET", &format!("{path}{parameters}"), Value::Null).await;
+        let rest = format!("nonce=n&signature_ts={START}");
+        assert_eq!(ask(&format!("{who}=reader&{rest}&signature={good}")).await.ok(), json!([]));
+        ask(&format!("{who}=another&{rest}&signature={good}")).await.refused(403, 4302);
+        ask(&format!("{who}=reader&nonce=m&signature_ts={START}&signature={good}")).await.refused(403, 4302);
+        ask(&format!("{who}=reader&{rest}")).await.refused(403, 4302);
+        ask(&format!("{rest}&signature={good}")).await.refused(400, 400);
+    }
+    server.master("GET", "/1.2/rtm/chatrooms/another/messages", Value::Null).await.refused(400, 400);
+}
+
+#[tokio::test]
+async fn both_master_keys_are_the_back_end() {
+    let server = Server::start_with("previous_master_key = \"the-old-one\"\n", "").await;
+    for (key, status) in [(MASTER_KEY, 200), ("the-old-one", 200), ("an-older-one", 401)] {
+        let keys = format!("X-LC-Id: {APP}\r\nX-LC-Key: {key},master\r\n");
+        let answer = server.ask(As::Headers(&keys), "GET", "/1.2/rtm/stats", Value::Null).await;
+        assert_eq!(answer.status, status, "{key}");
+    }
+}
