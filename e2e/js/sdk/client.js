@@ -13,8 +13,8 @@ export async function logIn(sdk, server, id = unique('user'), options = {}) {
     noBinary: sdk.noBinary,
     ...sdk.options(server),
   });
-  const { tag, signatureFactory, conversationSignatureFactory } = options;
-  const clientOptions = { tag, signatureFactory, conversationSignatureFactory };
+  const { tag, signatureFactory, conversationSignatureFactory, blacklistSignatureFactory } = options;
+  const clientOptions = { tag, signatureFactory, conversationSignatureFactory, blacklistSignatureFactory };
   const client = await withDeadline(realtime.createIMClient(id ?? undefined, clientOptions), `login of ${id}`);
   return new SdkClient(sdk, module, realtime, client);
 }
