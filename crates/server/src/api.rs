@@ -23,6 +23,7 @@ mod realtime;
 mod restrictions;
 mod rooms;
 mod routes;
+mod sign;
 
 use std::sync::Arc;
 
@@ -69,12 +70,12 @@ fn for_apps() -> Routes {
         .get("/2/route", discovery::app_router)
         .get("/1.1/rtm/notifications", realtime::notifications)
         .get("/1.1/rtm/transient_group/onlines", realtime::online_count)
-        .post("/1.1/rtm/sign", realtime::sign)
         .get("/1.2/rtm/chatrooms/{room}/account", account::room_by_master)
         .get("/1.2/rtm/chatrooms/{room}/messages/{message}/account", account::message_by_master)
         .and(messages::routes())
         .and(first_messages::routes())
         .and(clients::routes())
+        .and(sign::routes())
         .and(absent::routes())
         .and(rooms::routes())
         .and(restrictions::routes())

@@ -10,7 +10,9 @@ use grandstand_room::{
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
-use crate::{hook::HookSettings, quota::QuotaSettings, upstream::UpstreamSettings};
+use crate::{
+    accounts::AccountSettings, hook::HookSettings, quota::QuotaSettings, upstream::UpstreamSettings,
+};
 
 /// A key in clear, because signatures are verified with it. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct App {
     pub hooks: Option<HookSettings>,
     /// Where requests go that are not for this server; `None`: nowhere.
     pub upstream: Option<UpstreamSettings>,
+    /// Where its users are; `None` when it has no accounts here.
+    pub accounts: Option<AccountSettings>,
 }
 
 impl App {
@@ -96,6 +100,7 @@ impl App {
             quotas: QuotaSettings::default(),
             hooks: None,
             upstream: None,
+            accounts: None,
         }
     }
 

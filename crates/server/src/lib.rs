@@ -1,5 +1,6 @@
 //! Everything of Grandstand with a side effect: sockets, store, bus, HTTP. The program is a thin shell around it.
 
+pub mod accounts;
 mod admin;
 pub mod api;
 pub mod apps;

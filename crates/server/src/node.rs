@@ -24,6 +24,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
 use crate::{
+    accounts::Accounts,
     apps::AppsHandle,
     clock::Clock,
     cluster::{Bus, LocalBus},
@@ -78,6 +79,7 @@ pub struct Node {
     pub(crate) hooks: Hooks,
     /// The ways to where requests go that are not for this server.
     pub(crate) upstreams: Upstreams,
+    pub(crate) accounts: Accounts,
     random: Mutex<StdRng>,
     started_at: Instant,
 }
@@ -150,6 +152,7 @@ impl Node {
             lockout: Lockout::default(),
             hooks,
             upstreams,
+            accounts: Accounts::default(),
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,
         });

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use grandstand_protocol::RoomId;
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -37,12 +36,4 @@ pub(super) async fn online_count(
         .ok_or_else(|| ApiError::bad_request("the query names no room: gid=ROOM_ID"))?;
     let count = node.online_count(&authenticated.app.id, &RoomId::new(room));
     Ok(Json(json!({ "result": count })))
-}
-
-/// SDKs ask for this signature when an app logs in with a storage user.
-pub(super) async fn sign() -> ApiError {
-    ApiError::new(
-        StatusCode::NOT_FOUND,
-        "this server has no user accounts: create the client with an id of your own instead of a user object",
-    )
 }

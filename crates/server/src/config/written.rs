@@ -1,5 +1,6 @@
 //! The configuration as written: names and defaults of every key.
 
+mod accounts;
 mod hooks;
 mod moderation;
 mod quotas;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 use super::units::{Period, Size};
 
+pub(super) use accounts::Accounts;
 pub(super) use hooks::{Hooks, OnFailure, Webhook};
 pub(super) use moderation::Moderation;
 pub(super) use quotas::Quotas;
@@ -212,6 +214,7 @@ pub(super) struct App {
     pub(super) levels: Vec<LevelRule>,
     pub(super) moderation: Moderation,
     pub(super) signatures: Signatures,
+    pub(super) accounts: Accounts,
     pub(super) hooks: Option<Hooks>,
     pub(super) webhook: Option<Webhook>,
     pub(super) upstream: Option<Upstream>,
@@ -245,6 +248,7 @@ impl Default for App {
             levels: Vec::new(),
             moderation: Moderation::default(),
             signatures: Signatures::default(),
+            accounts: Accounts::default(),
             hooks: None,
             webhook: None,
             upstream: None,

@@ -18,4 +18,5 @@ mod rest;
 #[path = "../rest/server.rs"]
 #[expect(dead_code, reason = "the tests of REST need more of it")]
 mod server;
+mod sign;
 mod webhook;

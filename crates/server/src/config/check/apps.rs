@@ -1,5 +1,6 @@
 //! Apps from written to used: keys, switches, level rules.
 
+mod accounts;
 mod hooks;
 mod upstream;
 
@@ -17,6 +18,7 @@ use crate::{
 pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<String>) -> App {
     let named = named(index, &written.id);
     let rules = written.levels.into_iter().zip(1..);
+    let accounts = accounts::into_settings(written.accounts, &named, problems);
     let hooks = hooks::into_settings(written.hooks, written.webhook, &named, problems);
     let upstream = upstream::into_settings(written.upstream, &named, problems);
     let levels = rules
@@ -59,6 +61,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
         quotas: written.quotas.into(),
         hooks,
         upstream,
+        accounts,
     }
 }
 
