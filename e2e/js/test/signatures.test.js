@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { logIn, logOutAll } from '../sdk/client.js';
 import { refused } from '../sdk/refusal.js';
-import { CURRENT, V3, V5 } from '../sdk/versions.js';
+import { CURRENT, V3, V4, V5 } from '../sdk/versions.js';
 import { APP, startServer } from '../server/grandstand.js';
 import { eventOf, unique, withDeadline } from '../support/wait.js';
 
@@ -81,9 +81,13 @@ for (const sdk of [...CURRENT, V3]) {
 
 describe('blocks', () => {
   it('are signed for these clients and this room', async () => {
-    const { blacklistSignatureFactory: _, ...withoutBlocks } = signer();
+    const { blacklistSignatureFactory: sign, ...withoutBlocks } = signer();
     for (const sdk of CURRENT) {
-      const owner = await logIn(sdk, server, unique('owner'), signer());
+      // 4.x names the client first.
+      const named = (first, second, ...rest) =>
+        sdk.module === V4.module ? sign(second, first, ...rest) : sign(first, second, ...rest);
+      const signing = { ...withoutBlocks, blacklistSignatureFactory: named };
+      const owner = await logIn(sdk, server, unique('owner'), signing);
       const room = await owner.createRoom();
       const { successfulClientIds } = await room.blockMembers(['zoe', 'ann']);
       assert.deepEqual(successfulClientIds.sort(), ['ann', 'zoe']);
