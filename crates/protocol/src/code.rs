@@ -122,6 +122,8 @@ codes! {
     MessageEditDisabled = 4406 "MESSAGE_EDIT_DISABLED";
     /// Recalling is switched off.
     MessageRecallDisabled = 4407 "MESSAGE_RECALL_DISABLED";
+    /// The word filter changed it; stands in patches, as a negative number.
+    MessageModifiedByCensorship = 4408 "MESSAGE_MODIFIED_BY_CENSORSHIP";
     /// As many are blocked as may be.
     BlacklistFull = 4543 "BLACKLIST_FULL";
     /// Blocks are switched off.

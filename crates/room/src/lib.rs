@@ -24,3 +24,4 @@ pub mod signature;
 pub mod switches;
 pub mod thinning;
 pub mod token;
+pub mod words;

@@ -24,6 +24,7 @@ mod restrictions;
 mod rooms;
 mod routes;
 mod sign;
+mod words;
 
 use std::sync::Arc;
 
@@ -82,6 +83,7 @@ fn for_apps() -> Routes {
         .and(member_infos::routes())
         .and(bans::routes())
         .and(conversations::routes())
+        .and(words::routes())
         .post("/1.1/batch", batch::run)
 }
 

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use grandstand_protocol::AppId;
 use grandstand_room::{
     levels::LevelRule, moderation::ModerationSwitches, signature::SignatureSwitches, switches::Switches,
+    words::Folding,
 };
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
@@ -67,6 +68,8 @@ pub struct App {
     pub moderation: ModerationSwitches,
     /// What clients need a signature for.
     pub signatures: SignatureSwitches,
+    /// How the words of its list are compared with messages.
+    pub words: Folding,
     /// Which levels messages get; the first rule that applies decides.
     pub levels: Vec<LevelRule>,
     /// Web origins that may connect, in lower case; empty means any.
@@ -95,6 +98,7 @@ impl App {
             switches: Switches::default(),
             moderation: ModerationSwitches::default(),
             signatures: SignatureSwitches::default(),
+            words: Folding::default(),
             levels: Vec::new(),
             allowed_origins: Vec::new(),
             quotas: QuotaSettings::default(),

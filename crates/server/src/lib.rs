@@ -24,3 +24,4 @@ mod sync;
 mod upkeep;
 pub mod upstream;
 mod visitors;
+mod words;

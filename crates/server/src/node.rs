@@ -41,6 +41,7 @@ use crate::{
     upkeep,
     upstream::Upstreams,
     visitors::Visitors,
+    words::{Words, WordsError},
 };
 
 /// What a node is made of. Connections hold it by `Arc`.
@@ -71,6 +72,8 @@ pub struct Node {
     pub(crate) gaps: Gaps,
     /// Rules of rooms, and bans.
     pub(crate) moderation: Arc<Moderation>,
+    /// The word lists of the apps.
+    pub(crate) words: Arc<Words>,
     /// What back ends used of their quotas.
     pub(crate) quotas: Quotas,
     /// Who tries wrong keys.
@@ -120,6 +123,11 @@ impl Node {
         let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
         let router = Arc::new(Router::new(engine));
         let moderation = Arc::new(Moderation::new(Arc::clone(&store)));
+        let words = Arc::new(Words::new(Arc::clone(&store), apps.clone(), clock.clone()));
+        words.serve().await.map_err(|cause| match cause {
+            WordsError::Store(cause) => cause,
+            WordsError::List(cause) => StoreError::Failed(Box::new(cause)),
+        })?;
         let fanout = Arc::new(Fanout::new(
             Arc::clone(&router),
             apps.clone(),
@@ -148,6 +156,7 @@ impl Node {
             visitors: Visitors::known(today, visitors),
             gaps,
             moderation,
+            words,
             quotas: Quotas::default(),
             lockout: Lockout::default(),
             hooks,
@@ -219,6 +228,8 @@ impl Node {
     pub fn follow_reload(&self) {
         self.hooks.serve(&self.apps.load());
         self.upstreams.serve(&self.apps.load());
+        let words = Arc::clone(&self.words);
+        self.background(async move { words.serve_or_log().await });
         for session in self.router.all_sessions() {
             if self.apps.get(session.app.as_str()).is_none() {
                 session.outbox.signal(Signal::Close(Close::APP_NOT_AVAILABLE));

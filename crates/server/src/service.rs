@@ -1,5 +1,6 @@
 //! One command in, its answers out: what each command does, in order, for the sessions of one socket.
 
+mod correction;
 mod listing;
 mod message;
 mod moderators;

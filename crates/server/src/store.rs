@@ -3,6 +3,7 @@
 mod moderation;
 mod record;
 mod sqlite;
+mod words;
 
 use async_trait::async_trait;
 use grandstand_protocol::{AppId, ClientId, MessageId, RoomId};
@@ -23,6 +24,7 @@ pub use record::{
     TokenKeys, Visitor, Will, WillSent,
 };
 pub use sqlite::{OpenError, SqliteStore};
+pub use words::WordStore;
 
 /// The store failed. The text is for the log, never for a client.
 #[derive(Debug, thiserror::Error)]
@@ -98,7 +100,7 @@ pub enum CreateError {
 /// concurrently; a call that was dropped before it returned may or may not have happened. An error means that nothing
 /// was changed. Apps never see each other's data.
 #[async_trait]
-pub trait Store: ModerationStore + Send + Sync + 'static {
+pub trait Store: ModerationStore + WordStore + Send + Sync + 'static {
     /// The keys that sign session tokens, made at the first call.
     async fn token_keys(&self, now: Millis) -> Result<TokenKeys, StoreError>;
 

@@ -105,7 +105,7 @@ fn describe() {
     }
 }
 
-const GAUGES: [(&str, &str); 9] = [
+const GAUGES: [(&str, &str); 10] = [
     ("grandstand_connections", "Sockets of the public port."),
     ("grandstand_connections_without_session", "Those of them that have no session."),
     ("grandstand_connections_waiting", "Those of them whose turn to shake hands has not come."),
@@ -115,9 +115,10 @@ const GAUGES: [(&str, &str); 9] = [
     ("grandstand_members_behind", "Members whose sockets did not take everything."),
     ("grandstand_thinning_kept", "Share of messages that this node shows."),
     ("grandstand_hook_breaker_open", "Whether the hooks of an app are left alone."),
+    ("grandstand_words", "Words of an app's list; 0 when it has none."),
 ];
 
-const COUNTERS: [(&str, &str); 17] = [
+const COUNTERS: [(&str, &str); 19] = [
     ("grandstand_deliveries_total", "Messages and events times members, by what became of them."),
     ("grandstand_fanout_writes_total", "Writes to the sockets of members."),
     ("grandstand_fanout_bytes_total", "Bytes of these writes."),
@@ -134,6 +135,8 @@ const COUNTERS: [(&str, &str); 17] = [
     ("grandstand_upstream_cut_total", "Answers of upstreams that were cut short."),
     ("grandstand_hook_calls_total", "Calls of hooks, by what came of them."),
     ("grandstand_hook_dropped_total", "Events that no hook was told of."),
+    ("grandstand_messages_filtered_total", "Messages and edits that the word filter changed."),
+    ("grandstand_word_hits_total", "Words that it replaced in them."),
     ("grandstand_hook_breaker_opened_total", "Times that hooks failed so often that they were left alone."),
 ];
 

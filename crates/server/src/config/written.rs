@@ -6,6 +6,7 @@ mod moderation;
 mod quotas;
 mod signatures;
 mod upstream;
+mod words;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -25,6 +26,7 @@ pub(super) use moderation::Moderation;
 pub(super) use quotas::Quotas;
 pub(super) use signatures::Signatures;
 pub(super) use upstream::Upstream;
+pub(super) use words::Words;
 
 const KIB: usize = 1024;
 
@@ -215,6 +217,7 @@ pub(super) struct App {
     pub(super) moderation: Moderation,
     pub(super) signatures: Signatures,
     pub(super) accounts: Accounts,
+    pub(super) words: Words,
     pub(super) hooks: Option<Hooks>,
     pub(super) webhook: Option<Webhook>,
     pub(super) upstream: Option<Upstream>,
@@ -249,6 +252,7 @@ impl Default for App {
             moderation: Moderation::default(),
             signatures: Signatures::default(),
             accounts: Accounts::default(),
+            words: Words::default(),
             hooks: None,
             webhook: None,
             upstream: None,

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     apps::App,
     cluster::{Except, News, RoomNews},
+    hook::{self, Membership},
     node::Node,
     store::{Listed, RuleError},
 };
@@ -82,6 +83,13 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
     if targets.is_empty() {
         return Ok(Done { outcome, news: Vec::new() });
     }
+    let by = caller.client().map_or_else(String::new, |client| client.to_string());
+    let blocks = matches!(change, Change::Impose { list: List::Blocked, .. });
+    if blocks {
+        let members: Vec<String> = targets.iter().map(ToString::to_string).collect();
+        let change = Membership { room: &room, by: &by, members: &members };
+        hook::conversation_remove(node, app, caller.address, change).await?;
+    }
     let now = node.clock.wall();
     let changed = match change {
         Change::Impose { list, until } => {
@@ -93,14 +101,12 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
         }
     };
     let left = changed.map_err(|cause| refused(&room, restriction, &cause))?;
-    let blocks = matches!(change, Change::Impose { list: List::Blocked, .. });
     let expelled = if blocks { targets.clone() } else { Vec::new() };
     changed_rules(node, app.id.clone(), room.clone(), expelled.clone()).await;
     forget_entered(node, app, &room, &expelled).await;
     for client in &left {
         departure::tell_left(node, &app.id, &room, client, caller.address);
     }
-    let by = caller.client().map_or_else(String::new, |client| client.to_string());
     let lifted = matches!(change, Change::Lift { .. });
     let notice = Notice { room, restriction, lifted, by, clients: None };
     Ok(Done { outcome, news: notices(node, app, notice, targets) })

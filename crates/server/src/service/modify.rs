@@ -7,6 +7,7 @@ use grandstand_room::{clock::Millis, content::lctype};
 
 use super::{
     caller::{Caller, CallerKind},
+    correction::Correction,
     post::{mentions, within_size},
     refusal::Refused,
     socket::Socket,
@@ -42,6 +43,8 @@ pub(crate) enum Change {
 pub(crate) struct Modified {
     pub(crate) patched_at: Option<Millis>,
     news: RoomNews,
+    /// What the editor is told when the word filter changed the edit.
+    correction: Option<Correction>,
 }
 
 /// Changes a message. When this returns, it is committed; whoever asked is to hear so before [`Modified::announce`].
@@ -61,22 +64,24 @@ pub(crate) async fn change(
     if let (Change::Edit { body, .. }, Some(rewritten)) = (&mut change, rewritten) {
         *body = rewritten;
     }
-    let edit = edit(node, change)?;
+    let (edit, filtered) = edit(node, app, change)?;
     let now = node.clock.wall();
     let patched = node.store.modify(&app.id, &room, &message, Some(&author), edit, now).await;
     let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
     node.gaps.changed(&app.id, &room);
     let patched_at = patched.patched_at;
+    let event = patched.into_patch(&room);
+    let correction = filtered.then(|| Correction::of_edited(caller, &event)).flatten();
     let news = RoomNews {
         app: app.id.clone(),
-        event: patched.into_patch(&room),
+        event,
         room,
         level: Level::High,
         number: None,
         // The back end's change is news to the author, too.
         except: caller.session_id().map_or(Except::Nobody, Except::Session),
     };
-    Ok(Modified { patched_at, news })
+    Ok(Modified { patched_at, news, correction })
 }
 
 /// Removes a message from history, if the author wrote it that is named. Nobody is told: who has it keeps it.
@@ -122,6 +127,9 @@ impl Modified {
     /// Tells the room. Comes after the answer to whoever asked.
     pub(crate) async fn announce(self, node: &Node) {
         node.bus.publish(News::Room(self.news)).await;
+        if let Some(correction) = self.correction {
+            correction.tell(node);
+        }
     }
 }
 
@@ -138,11 +146,13 @@ fn allowed(app: &App, caller: &Caller, change: &Change) -> Result<(), Fault> {
     }
 }
 
-fn edit(node: &Node, change: Change) -> Result<Edit, Fault> {
-    let Change::Edit { body, mentions: named } = change else { return Ok(Edit::Recall) };
+/// The change as it is stored, and whether the word filter had a part in it.
+fn edit(node: &Node, app: &App, change: Change) -> Result<(Edit, bool), Fault> {
+    let Change::Edit { mut body, mentions: named } = change else { return Ok((Edit::Recall, false)) };
     let mentions = mentions(&named);
     within_size(node, &body, &mentions, 0)?;
-    Ok(Edit::Replace { lctype: lctype(&body), body, mentions })
+    let filtered = node.words.filter(&app.id, &mut body).is_some();
+    Ok((Edit::Replace { lctype: lctype(&body), body, mentions }, filtered))
 }
 
 /// Carries out the patches of one command; the first that fails ends it. What was changed before stays, and is told.

@@ -15,6 +15,7 @@ use grandstand_room::{
 
 use super::{
     caller::{Caller, CallerKind},
+    correction::Correction,
     refusal::Refused,
 };
 use crate::{
@@ -53,6 +54,8 @@ pub(crate) struct Posted {
     address: Option<IpAddr>,
     /// What the room is told; nothing when this was a retry.
     news: Option<RoomNews>,
+    /// What the sender is told when the word filter changed the message.
+    correction: Option<Correction>,
 }
 
 /// A message that passed the checks.
@@ -61,26 +64,30 @@ pub(super) struct Admitted {
     pub(super) message: NewMessage,
     /// The only ones who get it, if the app's hook named some.
     only: Option<Vec<ClientId>>,
+    /// Whether the word filter changed it.
+    filtered: bool,
 }
 
 /// Sends a message. When this returns, it is committed; whoever sent it is to hear so before [`Posted::announce`].
 pub(crate) async fn post(node: &Node, app: &App, caller: &Caller, post: Post) -> Result<Posted, Fault> {
     let transient = post.transient;
-    let Admitted { message, only } = admit(node, app, caller, post).await?;
+    let Admitted { message, only, filtered } = admit(node, app, caller, post).await?;
+    let correction = filtered.then(|| Correction::of_sent(caller, &message)).flatten();
     let except = except(app.switches.own_sessions, &message.from, message.session).and_all_but(only);
     let now = node.clock.wall();
     if transient {
         must_exist(node, app, &message.room).await?;
-        return Ok(Posted::new(message, caller, now, None, except));
+        return Ok(Posted::new(message, caller, now, None, except).with(correction));
     }
     let room = message.room.clone();
     match node.store.append(message.clone(), now).await {
         Err(cause) => Err(Refused::append(&room, &cause)),
         Ok(Appended::Duplicate { id, timestamp }) => {
-            Ok(Posted { id, timestamp, address: caller.address, news: None })
+            Ok(Posted { id, timestamp, address: caller.address, news: None, correction: None }
+                .with(correction))
         }
         Ok(Appended::Stored(Stamp { number, timestamp })) => {
-            Ok(Posted::new(message, caller, timestamp, Some(number), except))
+            Ok(Posted::new(message, caller, timestamp, Some(number), except).with(correction))
         }
     }
 }
@@ -94,7 +101,14 @@ impl Posted {
         except: Except,
     ) -> Self {
         let (id, address) = (message.id.clone(), caller.address);
-        Self { id, timestamp, address, news: Some(news(message, timestamp, number, except)) }
+        let news = Some(news(message, timestamp, number, except));
+        Self { id, timestamp, address, news, correction: None }
+    }
+
+    /// A retry is corrected too: whoever missed the ack may have missed the correction.
+    fn with(self, correction: Option<Correction>) -> Self {
+        let correction = correction.map(|correction| correction.of(self.id.clone()).at(self.timestamp));
+        Self { correction, ..self }
     }
 
     /// Shows the message to the room. Comes after the answer to whoever sent it.
@@ -102,6 +116,9 @@ impl Posted {
         if let Some(news) = self.news {
             hook::message_sent(node, &news, self.address);
             node.bus.publish(News::Room(news)).await;
+        }
+        if let Some(correction) = self.correction {
+            correction.tell(node);
         }
     }
 }
@@ -128,6 +145,7 @@ pub(super) async fn admit(
         within_size(node, &body, &mentions, post.extras)?;
         post.body = body;
     }
+    let filtered = node.words.filter(&app.id, &mut post.body).is_some();
     let lctype = lctype(&post.body);
     let level = level(app, caller, &post, lctype);
     let message = NewMessage {
@@ -143,7 +161,7 @@ pub(super) async fn admit(
         mentions,
         dedupe: post.dedupe,
     };
-    Ok(Admitted { message, only: verdict.only })
+    Ok(Admitted { message, only: verdict.only, filtered })
 }
 
 /// Whom a message mentions, without what can be nobody's client id.

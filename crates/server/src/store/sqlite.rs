@@ -18,6 +18,7 @@ mod sessions;
 mod tokens;
 mod visitors;
 mod wills;
+mod words;
 mod writer;
 
 use std::{path::Path, thread::JoinHandle};

@@ -1,7 +1,8 @@
 //! What an answer of the engine changes.
 
 use grandstand_protocol::{
-    Body, Command, Event, Fault, Level, Mentions, MessageId, PatchRequest, RoomId, StartConversation,
+    Ask, Body, Command, Event, Fault, Level, Mentions, MessageId, Moderate, PatchRequest, Restriction,
+    RoomId, StartConversation,
 };
 use serde_json::{Value, json};
 
@@ -86,6 +87,15 @@ async fn rooms_are_not_made_joined_or_changed() {
     is_refusal(&fault_of(ann.ask(join).await), 4305);
     assert_eq!(host.count(&room).await, 1);
     assert!(engine.calls("_conversationAdded").is_empty());
+
+    let (engine, server) = judge("_conversationRemove", no.clone()).await;
+    let (mut host, _ann, room) = two_in_a_room(&server).await;
+    let ask = Ask::Impose { clients: vec!["ann".to_owned()], signature: None };
+    let block = Moderate { room: room.clone(), restriction: Restriction::Block, ask };
+    is_refusal(&fault_of(host.ask(Command::Moderate(Box::new(block))).await), 4305);
+    assert_eq!(host.count(&room).await, 2, "she is still there");
+    let asked = &engine.calls("_conversationRemove")[0].body;
+    assert_eq!(*asked, json!({ "initBy": "host", "convId": room.as_str(), "members": ["ann"] }));
 
     let (_engine, server) = judge("_conversationUpdate", no).await;
     let (mut ann, _) = Guest::log_in(server.address, "ann").await;

@@ -22,3 +22,4 @@ mod server;
 mod signatures;
 mod storage;
 mod upstream;
+mod words;

@@ -104,6 +104,19 @@ impl Server {
         panic!("{client} never dropped");
     }
 
+    /// A text for the app's back end.
+    pub(crate) async fn text(&self, path: &str) -> String {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nX-LC-Id: {APP}\r\n");
+        let request = format!("{head}X-LC-Key: {MASTER_KEY},master\r\n\r\n");
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("text/plain; charset=utf-8"), "{head}");
+        body.to_owned()
+    }
+
     /// The app's back end asks.
     pub(crate) async fn master(&self, method: &str, path: &str, body: Value) -> Answer {
         self.ask(As::Master, method, path, body).await

@@ -52,6 +52,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
         },
         moderation: written.moderation.into(),
         signatures: written.signatures.into(),
+        words: written.words.into(),
         levels,
         allowed_origins: written
             .allowed_origins
