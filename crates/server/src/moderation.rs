@@ -70,11 +70,7 @@ impl Moderation {
         client: &ClientId,
         now: Millis,
     ) -> Result<(), Fault> {
-        let rules = self.rules(app, room, now).await?;
-        if rules.is_some_and(|rules| rules.is_blocked(client, now)) {
-            return Err(Fault::because(Code::BlockedByConv, words(Code::BlockedByConv)));
-        }
-        Ok(())
+        self.not_blocked(app, room, client, now, Code::BlockedByConv).await
     }
 
     /// Whether a client may read a room's history.
@@ -85,11 +81,7 @@ impl Moderation {
         client: &ClientId,
         now: Millis,
     ) -> Result<(), Fault> {
-        let rules = self.rules(app, room, now).await?;
-        if rules.is_some_and(|rules| rules.is_blocked(client, now)) {
-            return Err(Fault::because(Code::ConversationLogRejected, words(Code::BlockedByConv)));
-        }
-        Ok(())
+        self.not_blocked(app, room, client, now, Code::ConversationLogRejected).await
     }
 
     /// Whether a client may log in from an address.
@@ -104,6 +96,21 @@ impl Moderation {
             None => Ok(()),
             Some(ban) => Err(banned(ban.reason.as_deref())),
         }
+    }
+
+    async fn not_blocked(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        client: &ClientId,
+        now: Millis,
+        refusal: Code,
+    ) -> Result<(), Fault> {
+        let rules = self.rules(app, room, now).await?;
+        if rules.is_some_and(|rules| rules.is_blocked(client, now)) {
+            return Err(Fault::because(refusal, words(Code::BlockedByConv)));
+        }
+        Ok(())
     }
 
     /// All rules of a room; `None` when there is no such room.

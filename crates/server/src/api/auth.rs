@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use http::{HeaderMap, StatusCode, request::Parts};
 
 use super::error::ApiError;
-use crate::{apps::App, gateway::handshake::Connection, node::Node};
+use crate::{apps::App, gateway::handshake::Connection, node::Node, service::caller::Caller};
 
 /// A request with valid keys.
 #[derive(Debug)]
@@ -25,6 +25,13 @@ impl Authenticated {
 /// A request of an app's own back end: with the master key, said to be it.
 #[derive(Debug)]
 pub(super) struct ByMaster(pub(super) Arc<App>);
+
+/// A request of an app's own back end for something that is done in its name.
+pub(super) struct BackEnd {
+    pub(super) node: Arc<Node>,
+    pub(super) app: Arc<App>,
+    pub(super) caller: Caller,
+}
 
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +59,16 @@ impl FromRequestParts<Arc<Node>> for ByMaster {
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
         let authenticated = Authenticated::from_request_parts(parts, node).await?;
         if authenticated.is_back_end() { Ok(Self(authenticated.app)) } else { Err(ApiError::unauthorized()) }
+    }
+}
+
+impl FromRequestParts<Arc<Node>> for BackEnd {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
+        let ByMaster(app) = ByMaster::from_request_parts(parts, node).await?;
+        let ClientAddress(address) = ClientAddress::from_request_parts(parts, node).await?;
+        Ok(Self { node: Arc::clone(node), app, caller: Caller::back_end(address) })
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    auth::{Authenticated, ByMaster, ClientAddress},
+    auth::{Authenticated, BackEnd, ByMaster},
     body::JsonBody,
     error::ApiError,
     history::{Page, Signed, flag, number},
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     node::Node,
-    service::{caller::Caller, history, modify::Change, post::Post},
+    service::{history, modify::Change, post::Post},
 };
 
 /// The routes of messages in REST 1.1.
@@ -57,9 +57,7 @@ const fn yes() -> bool {
 }
 
 async fn send(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     JsonBody(sent): JsonBody<Sent>,
 ) -> Result<Json<Value>, ApiError> {
     if !sent.to_peers.is_empty() {
@@ -78,7 +76,7 @@ async fn send(
         dedupe: None,
         extras: 0,
     };
-    send_as(&node, app, Caller::back_end(address), message).await
+    send_as(&node, app, caller, message).await
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -149,9 +147,7 @@ struct Item {
 }
 
 async fn rewrite(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     JsonBody(item): JsonBody<Item>,
 ) -> Result<Json<Value>, ApiError> {
     let body = match item.bin {
@@ -170,7 +166,7 @@ async fn rewrite(
         timestamp: Some(item.timestamp),
     };
     let change = Change::Edit { body, mentions: Mentions::default() };
-    change_as(&node, app, Caller::back_end(address), named, change).await
+    change_as(&node, app, caller, named, change).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -211,9 +207,7 @@ struct Patched {
 }
 
 async fn patch(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     JsonBody(patched): JsonBody<Patched>,
 ) -> Result<Json<Value>, ApiError> {
     let change = match (patched.message, patched.recall) {
@@ -229,7 +223,7 @@ async fn patch(
         author: Some(client_id("from_peer", &patched.from_peer)?),
         timestamp: patched.timestamp,
     };
-    change_as(&node, app, Caller::back_end(address), named, change).await
+    change_as(&node, app, caller, named, change).await
 }
 
 /// Rooms keep nothing unread.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    auth::{Authenticated, ByMaster, ClientAddress},
+    auth::{Authenticated, BackEnd, ByMaster},
     body::JsonBody,
     error::ApiError,
     parameters::{Path, Query},
@@ -51,13 +51,11 @@ struct Give {
 }
 
 async fn give(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(Give { client, role }): JsonBody<Give>,
 ) -> Result<Json<Value>, ApiError> {
-    set(&node, app, Caller::back_end(address), RoomId::new(room), client, role).await
+    set(&node, app, caller, RoomId::new(room), client, role).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,9 +64,7 @@ struct NewRole {
 }
 
 async fn change(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path((room, row)): Path<(String, String)>,
     JsonBody(NewRole { role }): JsonBody<NewRole>,
 ) -> Result<Json<Value>, ApiError> {
@@ -77,7 +73,7 @@ async fn change(
     // Rows are few, and this call is rare.
     let rows = node.store.roles(&app.id, &room, None, (0, u32::MAX)).await?;
     let found = rows.into_iter().find(|known| known.id == row).ok_or_else(no_row)?;
-    set(&node, app, Caller::back_end(address), room, found.client.to_string(), role).await
+    set(&node, app, caller, room, found.client.to_string(), role).await
 }
 
 async fn set(
@@ -103,14 +99,12 @@ fn written(given: &Given) -> Value {
 }
 
 async fn remove(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path((room, row)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
     let (worker, room) = (Arc::clone(&node), RoomId::new(room));
     let removed = node.see_through(async move {
-        let caller = Caller::back_end(address);
+        let caller = caller;
         let taken = role::take_back(&worker, &app, &caller, &room, &row).await?;
         let found = taken.is_some();
         if let Some(taken) = taken {

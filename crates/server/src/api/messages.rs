@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    auth::{ByMaster, ClientAddress},
+    auth::{BackEnd, ByMaster},
     body::JsonBody,
     error::ApiError,
     history::{Page, Signed, number},
@@ -62,9 +62,7 @@ struct Sent {
 }
 
 async fn send(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(sent): JsonBody<Sent>,
 ) -> Result<Json<Value>, ApiError> {
@@ -79,7 +77,7 @@ async fn send(
         dedupe: None,
         extras: 0,
     };
-    send_as(&node, app, Caller::back_end(address), message).await
+    send_as(&node, app, caller, message).await
 }
 
 /// Sends a message; the answer is what REST 1.1 and 1.2 share.
@@ -145,9 +143,7 @@ struct Edited {
 }
 
 async fn edit(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path((room, message)): Path<(String, String)>,
     JsonBody(edited): JsonBody<Edited>,
 ) -> Result<Json<Value>, ApiError> {
@@ -159,7 +155,7 @@ async fn edit(
         timestamp: edited.timestamp,
     };
     let change = Change::Edit { body: Body::Text(edited.message), mentions };
-    change_as(&node, app, Caller::back_end(address), named, change).await
+    change_as(&node, app, caller, named, change).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -169,9 +165,7 @@ struct Recalled {
 }
 
 async fn recall(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path((room, message)): Path<(String, String)>,
     JsonBody(recalled): JsonBody<Recalled>,
 ) -> Result<Json<Value>, ApiError> {
@@ -181,7 +175,7 @@ async fn recall(
         author: Some(client_id("from_client", &recalled.from_client)?),
         timestamp: recalled.timestamp,
     };
-    change_as(&node, app, Caller::back_end(address), named, Change::Recall).await
+    change_as(&node, app, caller, named, Change::Recall).await
 }
 
 #[derive(Debug, Deserialize)]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    auth::{ByMaster, ClientAddress},
+    auth::{BackEnd, ByMaster},
     body::JsonBody,
     error::ApiError,
     messages::client_id,
@@ -64,15 +64,13 @@ struct ForATime {
 }
 
 async fn silence_for_a_time(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(ForATime { client_id, ttl }): JsonBody<ForATime>,
 ) -> Result<Json<Value>, ApiError> {
     let list = List::SilencedForATime;
     let change = Change::Impose { list, until: Some(end(&node, ttl, LONGEST_TEMPORARY)?) };
-    carry_out(&node, app, Caller::back_end(address), room, vec![client_id], change).await
+    carry_out(&node, app, caller, room, vec![client_id], change).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,24 +79,20 @@ struct ClientQuery {
 }
 
 async fn end_temporary_silence(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     Query(ClientQuery { client_id }): Query<ClientQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let change = Change::Lift { lists: &[List::SilencedForATime] };
-    carry_out(&node, app, Caller::back_end(address), room, vec![client_id], change).await
+    carry_out(&node, app, caller, room, vec![client_id], change).await
 }
 
 async fn silenced_for_a_time(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, ApiError> {
-    page.of(&node, &app, &Caller::back_end(address), room, &[List::SilencedForATime]).await
+    page.of(&node, &app, &caller, room, &[List::SilencedForATime]).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -107,35 +101,29 @@ struct Clients {
 }
 
 async fn silence(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(Clients { client_ids }): JsonBody<Clients>,
 ) -> Result<Json<Value>, ApiError> {
     let change = Change::Impose { list: List::Silenced, until: None };
-    carry_out(&node, app, Caller::back_end(address), room, client_ids, change).await
+    carry_out(&node, app, caller, room, client_ids, change).await
 }
 
 async fn end_silence(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(Clients { client_ids }): JsonBody<Clients>,
 ) -> Result<Json<Value>, ApiError> {
     let change = Change::Lift { lists: &[List::Silenced] };
-    carry_out(&node, app, Caller::back_end(address), room, client_ids, change).await
+    carry_out(&node, app, caller, room, client_ids, change).await
 }
 
 async fn silenced(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, ApiError> {
-    page.of(&node, &app, &Caller::back_end(address), room, &[List::Silenced]).await
+    page.of(&node, &app, &caller, room, &[List::Silenced]).await
 }
 
 /// `ttl`, in seconds, is ours: LeanCloud's blocks have no end.
@@ -146,36 +134,30 @@ struct Block {
 }
 
 async fn block(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(Block { client_ids, ttl }): JsonBody<Block>,
 ) -> Result<Json<Value>, ApiError> {
     let until = ttl.map(|ttl| end(&node, ttl, LONGEST_BLOCK)).transpose()?;
     let change = Change::Impose { list: List::Blocked, until };
-    carry_out(&node, app, Caller::back_end(address), room, client_ids, change).await
+    carry_out(&node, app, caller, room, client_ids, change).await
 }
 
 async fn end_block(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(Clients { client_ids }): JsonBody<Clients>,
 ) -> Result<Json<Value>, ApiError> {
     let change = Change::Lift { lists: BLOCKS };
-    carry_out(&node, app, Caller::back_end(address), room, client_ids, change).await
+    carry_out(&node, app, caller, room, client_ids, change).await
 }
 
 async fn blocked(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     Query(page): Query<Page>,
 ) -> Result<Json<Value>, ApiError> {
-    page.of(&node, &app, &Caller::back_end(address), room, BLOCKS).await
+    page.of(&node, &app, &caller, room, BLOCKS).await
 }
 
 /// What 1.1 calls a blacklist is silence for a time.
@@ -187,14 +169,12 @@ struct Named {
 }
 
 async fn silence_named(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     JsonBody(Named { client_id, conv_id, ttl }): JsonBody<Named>,
 ) -> Result<Json<Value>, ApiError> {
     let list = List::SilencedForATime;
     let change = Change::Impose { list, until: Some(end(&node, ttl, LONGEST_TEMPORARY)?) };
-    carry_out(&node, app, Caller::back_end(address), conv_id, vec![client_id], change).await
+    carry_out(&node, app, caller, conv_id, vec![client_id], change).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -204,13 +184,11 @@ struct NamedQuery {
 }
 
 async fn end_silence_named(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
-    ClientAddress(address): ClientAddress,
+    BackEnd { node, app, caller }: BackEnd,
     Query(NamedQuery { client_id, conv_id }): Query<NamedQuery>,
 ) -> Result<Json<Value>, ApiError> {
     let change = Change::Lift { lists: &[List::SilencedForATime] };
-    carry_out(&node, app, Caller::back_end(address), conv_id, vec![client_id], change).await
+    carry_out(&node, app, caller, conv_id, vec![client_id], change).await
 }
 
 #[derive(Debug, Deserialize)]
