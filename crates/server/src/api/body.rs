@@ -17,7 +17,8 @@ const DEPTH: usize = 32;
 /// Characters of an explanation: the parser quotes what it was sent.
 const EXPLANATION: usize = 300;
 
-/// A JSON body. An absent one counts as `{}`. Extract it last, so that nobody's body is read who may not call.
+/// A JSON body. An absent one counts as `{}`. Extract it last, so that nobody's body is read who may not call. What back
+/// ends write by hand denies unknown fields: a mistyped name would otherwise be lost in silence.
 #[derive(Debug)]
 pub(super) struct JsonBody<T, const LIMIT: usize = USUAL>(pub(super) T);
 

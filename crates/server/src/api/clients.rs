@@ -36,6 +36,7 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ClientIds {
     client_ids: Vec<String>,
 }
@@ -49,6 +50,7 @@ async fn check_online(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Peers {
     peers: Vec<String>,
 }
@@ -70,6 +72,7 @@ fn who_is_online(node: &Node, app: &App, clients: &[String]) -> Result<Json<Valu
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Kick {
     reason: Option<String>,
 }
@@ -84,6 +87,7 @@ async fn kick_client(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct KickNamed {
     client_id: String,
     reason: Option<String>,

@@ -13,7 +13,7 @@ use super::{
     body::JsonBody,
     error::ApiError,
     history::{Page, Signed, flag, number},
-    messages::{Named, change_as, client_id, delete_as, level, mentions, send_as},
+    messages::{Named, NotInRooms, change_as, client_id, delete_as, level, mentions, send_as},
     parameters::{Path, Query},
     routes::Routes,
 };
@@ -36,6 +36,7 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Sent {
     from_peer: String,
     conv_id: String,
@@ -49,6 +50,10 @@ struct Sent {
     mention_all: bool,
     #[serde(default)]
     mention_client_ids: Vec<String>,
+    #[serde(rename = "no_sync")]
+    _no_sync: Option<NotInRooms>,
+    #[serde(rename = "push_data")]
+    _push_data: Option<NotInRooms>,
 }
 
 /// Who does not say otherwise means those who are there now.
@@ -132,7 +137,8 @@ async fn past(
     Ok(Json(page.items(messages)))
 }
 
-/// A message in the form in which history shows it. What cannot be changed only has to agree.
+/// A message in the form in which history shows it. What cannot be changed only has to agree, and what else stands in
+/// an item is passed over: back ends send back what they got.
 #[derive(Debug, Deserialize)]
 struct Item {
     #[serde(rename = "conv-id", alias = "convid")]
@@ -196,6 +202,7 @@ async fn delete(
 /// LeanCloud names this call, and no source says what it takes: it takes what REST 1.2 does, with the room and the
 /// message in the body.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Patched {
     conv_id: String,
     msg_id: String,

@@ -44,6 +44,7 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Give {
     #[serde(rename = "clientId")]
     client: String,
@@ -59,6 +60,7 @@ async fn give(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewRole {
     role: String,
 }

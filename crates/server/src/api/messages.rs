@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use grandstand_protocol::{Body, ClientId, Level, Mentions, MessageId, RoomId, limits};
 use grandstand_room::clock::Millis;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Value, json};
 
 use super::{
@@ -46,9 +46,11 @@ pub(super) fn routes() -> Routes {
         .get("/1.2/rtm/clients/{client}/messages", of_client)
 }
 
-/// What back ends add for other kinds of conversations (`no_sync`, `push_data`) means nothing in a room, and is passed
-/// over.
+/// What back ends add for other kinds of conversations: it means nothing in a room, and is passed over.
+pub(super) type NotInRooms = IgnoredAny;
+
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Sent {
     from_client: String,
     message: String,
@@ -59,6 +61,10 @@ struct Sent {
     mention_all: bool,
     #[serde(default)]
     mention_client_ids: Vec<String>,
+    #[serde(rename = "no_sync")]
+    _no_sync: Option<NotInRooms>,
+    #[serde(rename = "push_data")]
+    _push_data: Option<NotInRooms>,
 }
 
 async fn send(
@@ -132,6 +138,7 @@ async fn of_client(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Edited {
     from_client: String,
     message: String,
@@ -140,6 +147,10 @@ struct Edited {
     mention_all: bool,
     #[serde(default)]
     mention_client_ids: Vec<String>,
+    #[serde(rename = "no_sync")]
+    _no_sync: Option<NotInRooms>,
+    #[serde(rename = "push_data")]
+    _push_data: Option<NotInRooms>,
 }
 
 async fn edit(
@@ -159,6 +170,7 @@ async fn edit(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Recalled {
     from_client: String,
     timestamp: Option<i64>,

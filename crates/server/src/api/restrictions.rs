@@ -58,6 +58,7 @@ pub(super) fn routes() -> Routes {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ForATime {
     client_id: String,
     ttl: i64,
@@ -96,6 +97,7 @@ async fn silenced_for_a_time(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Clients {
     client_ids: Vec<String>,
 }
@@ -128,6 +130,7 @@ async fn silenced(
 
 /// `ttl`, in seconds, is ours: LeanCloud's blocks have no end.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Block {
     client_ids: Vec<String>,
     ttl: Option<i64>,
@@ -162,6 +165,7 @@ async fn blocked(
 
 /// What 1.1 calls a blacklist is silence for a time.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Named {
     client_id: String,
     conv_id: String,
@@ -192,6 +196,7 @@ async fn end_silence_named(
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Conversation {
     conv_id: String,
 }

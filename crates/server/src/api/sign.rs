@@ -26,6 +26,7 @@ pub(super) fn routes() -> Routes {
     Routes::new().post("/1.1/rtm/sign", sign_posted).get("/1.2/rtm/clients/sign", sign_asked)
 }
 
+/// SDKs send it; what one of them adds must not lock its users out.
 #[derive(Debug, Deserialize)]
 struct Token {
     session_token: String,

@@ -9,12 +9,12 @@ use crate::server::{As, Server};
 
 const METHODS: [&str; 4] = ["get", "post", "put", "delete"];
 
-async fn document() -> Value {
+pub(crate) async fn document() -> Value {
     let server = Server::start().await;
     server.ask(As::Nobody, "GET", "/openapi.json", Value::Null).await.ok()
 }
 
-fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
+pub(crate) fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
     let paths = document["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
         let operations = item.as_object().unwrap().iter();
@@ -71,12 +71,17 @@ async fn its_parts_fit_together() {
     }
 }
 
+/// What a reference leads to.
+pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => document.pointer(&reference[1..]).unwrap(),
+        None => value,
+    }
+}
+
 fn parameters<'a>(document: &'a Value, operation: &'a Value) -> impl Iterator<Item = &'a Value> {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
-    parameters.map(|parameter| match parameter["$ref"].as_str() {
-        Some(reference) => document.pointer(&reference[1..]).unwrap(),
-        None => parameter,
-    })
+    parameters.map(|parameter| resolved(document, parameter))
 }
 
 fn references<'a>(value: &'a Value, found: &mut BTreeSet<&'a str>) {

@@ -149,12 +149,13 @@ async fn each_row_asks_for_the_master_key_and_for_a_room_of_the_app() {
     let (id, timestamp) = send(&server, &room, "host", "hello").await;
     let of = |room: &str| {
         let path = format!("/1.2/rtm/chatrooms/{room}/messages");
-        let message = json!({ "from_client": "host", "message": "x", "timestamp": timestamp });
+        let message = json!({ "from_client": "host", "message": "x" });
+        let recalled = json!({ "from_client": "host", "timestamp": timestamp });
         [
             ("POST", path.clone(), message.clone(), 4401),
             ("GET", path.clone(), NOBODY, 4303),
-            ("PUT", format!("{path}/{id}"), message.clone(), 4404),
-            ("PUT", format!("{path}/{id}/recall"), message, 4404),
+            ("PUT", format!("{path}/{id}"), message, 4404),
+            ("PUT", format!("{path}/{id}/recall"), recalled, 4404),
             ("DELETE", format!("{path}/{id}?from_client=host&timestamp={timestamp}"), NOBODY, 4404),
         ]
     };
@@ -221,15 +222,16 @@ async fn only_what_is_named_rightly_is_changed() {
     let room = server.node.ensure_room(&APP.into(), "a room").await.unwrap();
     let (id, timestamp) = send(&server, &room, "host", "hello").await;
     let base = path(&room);
-    let body = |from: &str, time: i64| json!({ "from_client": from, "message": "x", "timestamp": time });
+    let recalled = |from: &str, time: i64| json!({ "from_client": from, "timestamp": time });
+    let edited = |from: &str, time: i64| json!({ "from_client": from, "message": "x", "timestamp": time });
     for (message, from, time, status, code) in [
         (id.as_str(), "somebody", timestamp, 403, 4403),
         ("unknown", "host", timestamp, 404, 4404),
         (id.as_str(), "host", timestamp + 1, 404, 4404),
     ] {
         let path = format!("{base}/{message}");
-        server.master("PUT", &path, body(from, time)).await.refused(status, code);
-        server.master("PUT", &format!("{path}/recall"), body(from, time)).await.refused(status, code);
+        server.master("PUT", &path, edited(from, time)).await.refused(status, code);
+        server.master("PUT", &format!("{path}/recall"), recalled(from, time)).await.refused(status, code);
         let path = format!("{path}?from_client={from}&timestamp={time}");
         server.master("DELETE", &path, NOBODY).await.refused(status, code);
     }

@@ -79,14 +79,15 @@ async fn a_temporary_silence_ends_or_is_ended() {
     let server = Server::start().await;
     let (mut ann, _, room) = room_with(&server, "ann").await;
     let path = of_room(&room, "temporary-silenceds");
-    for (make, take_back) in [
-        (path.clone(), format!("{path}?client_id=ann")),
-        (
-            "/1.1/rtm/conversation/blacklist".to_owned(),
-            format!("/1.1/rtm/conversation/blacklist?conv_id={room}&client_id=ann"),
-        ),
+    let old = "/1.1/rtm/conversation/blacklist";
+    for (make, take_back, names_room) in [
+        (path.clone(), format!("{path}?client_id=ann"), false),
+        (old.to_owned(), format!("{old}?conv_id={room}&client_id=ann"), true),
     ] {
-        let silence = |ttl: i64| json!({ "client_id": "ann", "conv_id": room.as_str(), "ttl": ttl });
+        let silence = |ttl: i64| match names_room {
+            true => json!({ "client_id": "ann", "conv_id": room.as_str(), "ttl": ttl }),
+            false => json!({ "client_id": "ann", "ttl": ttl }),
+        };
         for ttl in [0, -1, 86_401, i64::MAX] {
             server.master("POST", &make, silence(ttl)).await.refused(400, 400);
         }
