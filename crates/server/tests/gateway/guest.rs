@@ -15,10 +15,12 @@ use crate::{
 pub(crate) struct Guest {
     pub(crate) raw: Raw,
     pub(crate) client: String,
+    /// Whose client it says it is.
+    pub(crate) app: &'static str,
     format: Format,
     serial: i32,
     /// Pushes that came while an answer was awaited.
-    pushes: Vec<Downlink>,
+    pub(crate) pushes: Vec<Downlink>,
     /// Whether pings are answered.
     pub(crate) confirms: bool,
 }
@@ -33,7 +35,8 @@ impl Guest {
     }
 
     pub(crate) fn over(raw: Raw, client: &str, format: Format) -> Self {
-        Self { raw, client: client.to_owned(), format, serial: 0, pushes: Vec::new(), confirms: true }
+        let client = client.to_owned();
+        Self { raw, client, app: APP, format, serial: 0, pushes: Vec::new(), confirms: true }
     }
 
     /// Connects and opens.
@@ -104,7 +107,7 @@ impl Guest {
 
     pub(crate) async fn send(&mut self, command: Command) -> i32 {
         self.serial += 1;
-        let (app, peer) = (Some(APP.to_owned()), Some(self.client.clone()));
+        let (app, peer) = (Some(self.app.to_owned()), Some(self.client.clone()));
         let encoded = Request { app, peer, serial: Some(self.serial), command }.encode(self.format);
         self.raw.send(if encoded.text { TEXT } else { BINARY }, &encoded.payload).await;
         self.serial

@@ -79,7 +79,7 @@ pub(crate) fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     }
 }
 
-fn parameters<'a>(document: &'a Value, operation: &'a Value) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn parameters<'a>(document: &'a Value, operation: &'a Value) -> impl Iterator<Item = &'a Value> {
     let parameters = operation["parameters"].as_array().into_iter().flatten();
     parameters.map(|parameter| resolved(document, parameter))
 }

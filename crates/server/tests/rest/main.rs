@@ -12,6 +12,7 @@ mod guest;
 mod history;
 mod hostile;
 mod http;
+mod isolation;
 mod messages;
 mod moderation;
 mod quotas;

@@ -49,6 +49,8 @@ pub(crate) struct Answer {
     pub(crate) head: String,
     /// JSON; null when it is none.
     pub(crate) body: Value,
+    /// The body as sent.
+    pub(crate) text: String,
 }
 
 /// With whose words a request comes.
@@ -160,6 +162,7 @@ impl Server {
             status,
             head: head.to_ascii_lowercase(),
             body: serde_json::from_str(body).unwrap_or_default(),
+            text: body.to_owned(),
         }
     }
 }
