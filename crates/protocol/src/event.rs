@@ -131,6 +131,13 @@ pub enum Event {
     Moderated(Box<Moderated>),
     /// Somebody was silenced or blocked, or is not any more: `conv/…shutuped` and `conv/…blocked`.
     Notice(Box<Notice>),
+    /// `conv/left`: somebody took whoever gets this out of a room.
+    Left {
+        /// The room.
+        room: RoomId,
+        /// Who did it; empty when the app's back end did.
+        by: String,
+    },
     /// `conv/member_info_updated`.
     RoleSet {
         /// The room.

@@ -32,6 +32,8 @@ pub enum News {
     Dissolved { app: AppId, room: RoomId },
     /// The rules of a room have changed, and these clients may not be there any more.
     Moderated { app: AppId, room: RoomId, expelled: Vec<ClientId> },
+    /// These clients were taken out of a room, and may join it again.
+    Expelled { app: AppId, room: RoomId, clients: Vec<ClientId> },
     /// Something for these clients, in whichever room they are.
     Told { app: AppId, clients: Vec<ClientId>, event: Event },
     /// The bans of an app have changed.

@@ -101,6 +101,10 @@ impl Fanout {
                 let router = self.router.app(&app);
                 expelled.iter().for_each(|client| router.expel(client, &room));
             }
+            News::Expelled { app, room, clients } => {
+                let router = self.router.app(&app);
+                clients.iter().for_each(|client| router.expel(client, &room));
+            }
             News::Told { app, clients, event } => self.to_clients(&app, &clients, &event),
             News::BansChanged { app } => self.moderation.forget_bans(&app),
         }

@@ -253,6 +253,12 @@ pub(super) fn read_notice(verb: OpType, wire: ConvCommand) -> Event {
     }))
 }
 
+pub(super) fn write_left(room: &RoomId, by: &str) -> GenericCommand {
+    let fields =
+        ConvCommand { init_by: non_empty(Some(by.to_owned())), transient: set(true), ..of_room(room) };
+    conversation(OpType::Left, fields)
+}
+
 pub(super) fn write_role_change(room: &RoomId, by: &str, info: &MemberInfo) -> GenericCommand {
     let fields = ConvCommand {
         init_by: non_empty(Some(by.to_owned())),

@@ -110,6 +110,7 @@ fn conversation(verb: OpType, is_reply: bool, wire: ConvCommand) -> Option<Event
             }
         }
         OpType::MaxRead => Event::MaxRead { room },
+        OpType::Left => Event::Left { room, by: wire.init_by.unwrap_or_default() },
         OpType::MemberInfoUpdated => Event::RoleSet { room, info: moderation::read_member_info(wire.info) },
         OpType::MemberInfoChanged => Event::RoleChanged {
             room,

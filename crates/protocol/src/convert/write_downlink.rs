@@ -78,6 +78,7 @@ fn event(event: &Event) -> GenericCommand {
         Event::MaxRead { room } => conversation(OpType::MaxRead, of_room(room)),
         Event::Moderated(moderated) => moderation::write_answer(moderated),
         Event::Notice(notice) => moderation::write_notice(notice),
+        Event::Left { room, by } => moderation::write_left(room, by),
         Event::RoleSet { room, info } => conversation(
             OpType::MemberInfoUpdated,
             ConvCommand { info: Some(moderation::member_info(info)), ..of_room(room) },

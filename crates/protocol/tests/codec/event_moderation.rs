@@ -390,6 +390,26 @@ fn push_members_unblocked() {
 }
 
 #[test]
+fn push_left() {
+    check_downlink(
+        "conv-left-push",
+        &push(Event::Left { room: room(), by: "tom".to_owned() }),
+        r#"
+            08 01                 ; cmd = conv
+            10 27                 ; op = left
+            40 02                 ; service = 2
+            48 09                 ; serverTs = 9
+            f2 06 13              ; convMessage, 19 bytes
+              10 01               ; transient = true
+              22 0a "67f0c0ffee"  ; cid
+              32 03 "tom"         ; initBy
+        "#,
+        r#"{"cmd":"conv","op":"left","service":2,"serverTs":9,"transient":true,
+            "cid":"67f0c0ffee","initBy":"tom"}"#,
+    );
+}
+
+#[test]
 fn push_role_change() {
     check_downlink(
         "conv-member-info-changed-push",

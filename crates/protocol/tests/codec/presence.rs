@@ -171,7 +171,7 @@ fn check_conversation(event: &Event, envelope: &Fields) {
         Event::Notice(notice) if notice.clients.as_ref().is_some_and(|clients| !clients.is_empty()) => {
             &[1, 2, 4]
         }
-        Event::Notice(_) => &[2, 4],
+        Event::Notice(_) | Event::Left { .. } => &[2, 4],
         Event::RoleSet { .. } => &[4, 26],
         Event::RoleChanged { .. } => &[2, 4, 26],
         Event::Members { .. } => &[],

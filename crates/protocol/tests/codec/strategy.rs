@@ -356,6 +356,7 @@ fn moderation_push() -> BoxedStrategy<Event> {
             Event::Notice(Box::new(Notice { room, restriction, lifted, by, clients }))
         }),
         (room(), text(), member_info()).prop_map(|(room, by, info)| Event::RoleChanged { room, by, info }),
+        (room(), text()).prop_map(|(room, by)| Event::Left { room, by }),
     ]
     .boxed()
 }

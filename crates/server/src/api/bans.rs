@@ -46,7 +46,7 @@ async fn make(
     if reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_CHARS) {
         return Err(ApiError::bad_request(format!("the reason has at most {REASON_CHARS} characters")));
     }
-    let until = ttl.map(|ttl| end(&node, ttl, LONGEST)).transpose()?;
+    let until = ttl.map(|ttl| end(&node, ("ttl", ttl), LONGEST)).transpose()?;
     let banned = banned(client_id, address)?;
     let ban = Ban { banned, until, reason, made_at: node.clock.wall() };
     let answer = row(&ban);

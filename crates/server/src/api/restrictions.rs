@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use grandstand_protocol::{Fault, RoomId};
-use grandstand_room::moderation::{DEFAULT_PAGE, LONGEST_TEMPORARY, List};
+use grandstand_room::{
+    clock::Millis,
+    moderation::{DEFAULT_PAGE, LONGEST_TEMPORARY, List},
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -70,7 +73,7 @@ async fn silence_for_a_time(
     JsonBody(ForATime { client_id, ttl }): JsonBody<ForATime>,
 ) -> Result<Json<Value>, ApiError> {
     let list = List::SilencedForATime;
-    let change = Change::Impose { list, until: Some(end(&node, ttl, LONGEST_TEMPORARY)?) };
+    let change = Change::Impose { list, until: Some(end(&node, ("ttl", ttl), LONGEST_TEMPORARY)?) };
     carry_out(&node, app, caller, room, vec![client_id], change).await
 }
 
@@ -141,7 +144,7 @@ async fn block(
     Path(room): Path<String>,
     JsonBody(Block { client_ids, ttl }): JsonBody<Block>,
 ) -> Result<Json<Value>, ApiError> {
-    let until = ttl.map(|ttl| end(&node, ttl, LONGEST_BLOCK)).transpose()?;
+    let until = ttl.map(|ttl| end_of_block(&node, "ttl", ttl)).transpose()?;
     let change = Change::Impose { list: List::Blocked, until };
     carry_out(&node, app, caller, room, client_ids, change).await
 }
@@ -177,7 +180,7 @@ async fn silence_named(
     JsonBody(Named { client_id, conv_id, ttl }): JsonBody<Named>,
 ) -> Result<Json<Value>, ApiError> {
     let list = List::SilencedForATime;
-    let change = Change::Impose { list, until: Some(end(&node, ttl, LONGEST_TEMPORARY)?) };
+    let change = Change::Impose { list, until: Some(end(&node, ("ttl", ttl), LONGEST_TEMPORARY)?) };
     carry_out(&node, app, caller, conv_id, vec![client_id], change).await
 }
 
@@ -295,11 +298,16 @@ impl Page {
     }
 }
 
-/// When something ends that lasts `ttl` seconds.
-pub(super) fn end(node: &Node, ttl: i64, longest: i64) -> Result<grandstand_room::clock::Millis, ApiError> {
-    let lasting = ttl.saturating_mul(1000);
+/// When a block ends that lasts so many seconds, which the request calls `name`.
+pub(super) fn end_of_block(node: &Node, name: &str, seconds: i64) -> Result<Millis, ApiError> {
+    end(node, (name, seconds), LONGEST_BLOCK)
+}
+
+/// When something ends that lasts so many seconds, which the request calls `name`.
+pub(super) fn end(node: &Node, (name, seconds): (&str, i64), longest: i64) -> Result<Millis, ApiError> {
+    let lasting = seconds.saturating_mul(1000);
     if lasting <= 0 || lasting > longest {
-        let error = format!("ttl has to be between 1 and {} seconds", longest / 1000);
+        let error = format!("{name} has to be between 1 and {} seconds", longest / 1000);
         return Err(ApiError::bad_request(error));
     }
     Ok(node.clock.wall().plus(lasting))

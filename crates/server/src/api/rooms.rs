@@ -13,17 +13,23 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    auth::ByMaster,
+    auth::{BackEnd, ByMaster},
     body::JsonBody,
     error::ApiError,
     listing::{Keys, Listing},
+    messages::client_id,
     parameters::{Path, Query},
+    restrictions::end_of_block,
     routes::Routes,
 };
 use crate::{
     cluster::Except,
     node::Node,
-    service::{Refused, room::record},
+    service::{
+        Refused,
+        expel::{Expulsion, expel},
+        room::record,
+    },
 };
 
 /// Rows of a page, when the request does not say.
@@ -40,6 +46,7 @@ pub(super) fn routes() -> Routes {
         .put("/1.2/rtm/chatrooms/{room}", change_one)
         .delete("/1.2/rtm/chatrooms/{room}", delete_one)
         .get("/1.2/rtm/chatrooms/{room}/members", members)
+        .delete("/1.2/rtm/chatrooms/{room}/members", remove_members)
         .get("/1.2/rtm/chatrooms/{room}/members/online-count", online_count)
         .get("/1.2/rtm/all-conversations", list)
         // All conversations of this server are rooms: by their ids they are found here, too.
@@ -50,7 +57,7 @@ pub(super) fn routes() -> Routes {
         .get("/1.2/rtm/conversations", only_rooms)
         .get("/1.2/rtm/conversations/{room}/members", no_member_list)
         .post("/1.2/rtm/conversations/{room}/members", no_member_list)
-        .delete("/1.2/rtm/conversations/{room}/members", no_member_list)
+        .delete("/1.2/rtm/conversations/{room}/members", remove_members)
 }
 
 async fn create_one(
@@ -115,6 +122,35 @@ async fn members(
     let (usual, most) = MEMBERS;
     let limit = limit.unwrap_or(usual).min(most);
     Ok(Json(json!({ "result": node.router.app(&app.id).sample_members(&room, limit) })))
+}
+
+/// `block_seconds` is ours.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Removal {
+    client_ids: Vec<String>,
+    block_seconds: Option<i64>,
+}
+
+/// Who is named is out of the room, and hears so.
+async fn remove_members(
+    BackEnd { node, app, caller }: BackEnd,
+    Path(room): Path<String>,
+    JsonBody(Removal { client_ids, block_seconds }): JsonBody<Removal>,
+) -> Result<Json<Value>, ApiError> {
+    let clients: Result<Vec<_>, _> =
+        client_ids.iter().map(|id| client_id("one of the clients", id)).collect();
+    let blocked_until =
+        block_seconds.map(|seconds| end_of_block(&node, "block_seconds", seconds)).transpose()?;
+    let expulsion = Expulsion { room: RoomId::new(room), clients: clients?, blocked_until };
+    let worker = Arc::clone(&node);
+    let removed = node.see_through(async move {
+        let expelled = expel(&worker, &app, &caller, expulsion).await?;
+        let removed: Vec<String> = expelled.clients.iter().map(ToString::to_string).collect();
+        expelled.announce(&worker).await;
+        Ok::<_, Fault>(removed)
+    });
+    Ok(Json(json!({ "removed": removed.await? })))
 }
 
 async fn online_count(

@@ -60,6 +60,8 @@ impl Change {
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) outcome: Outcome,
+    /// Whom a block took out of the room.
+    pub(crate) left: Vec<ClientId>,
     news: Vec<News>,
 }
 
@@ -75,13 +77,10 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
     let rules = rules(node, app, &room).await?;
     let actor = actor(app, caller, &rules)?;
     allowed(actor, act, Role::Member)?;
-    if clients.len() > TARGETS {
-        let detail = format!("at most {TARGETS} clients can be named at once");
-        return Err(Fault::because(Code::ConversationUpdateFailed, detail));
-    }
+    few_enough(clients.len())?;
     let (targets, outcome) = sort(clients, actor, act, &rules);
     if targets.is_empty() {
-        return Ok(Done { outcome, news: Vec::new() });
+        return Ok(Done { outcome, left: Vec::new(), news: Vec::new() });
     }
     let by = caller.client().map_or_else(String::new, |client| client.to_string());
     let blocks = matches!(change, Change::Impose { list: List::Blocked, .. });
@@ -109,7 +108,7 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
     }
     let lifted = matches!(change, Change::Lift { .. });
     let notice = Notice { room, restriction, lifted, by, clients: None };
-    Ok(Done { outcome, news: notices(node, app, notice, targets) })
+    Ok(Done { outcome, left, news: notices(node, app, notice, targets) })
 }
 
 impl Done {
@@ -167,6 +166,15 @@ pub(crate) fn allowed(actor: Actor, act: Act, target: Role) -> Result<(), Fault>
         _ => "only the room's owner and its managers may do this",
     };
     Err(Fault::because(Code::ConversationOperationUnauthorized, detail))
+}
+
+/// One call or command names some clients at most.
+pub(crate) fn few_enough(clients: usize) -> Result<(), Fault> {
+    if clients <= TARGETS {
+        return Ok(());
+    }
+    let detail = format!("at most {TARGETS} clients can be named at once");
+    Err(Fault::because(Code::ConversationUpdateFailed, detail))
 }
 
 /// What an app may switch off for clients. Its back end is not bound by that.

@@ -69,6 +69,15 @@ pub trait ModerationStore: Send + Sync + 'static {
         now: Millis,
     ) -> Result<Vec<ClientId>, RuleError>;
 
+    /// Takes clients out of a room: dropped sessions do not return to it, and their wills for it are discarded. Returns
+    /// who was there.
+    async fn expel(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        clients: Vec<ClientId>,
+    ) -> Result<Vec<ClientId>, RuleError>;
+
     /// Takes clients off these lists; who is on none stays as it is.
     async fn take_off_lists(
         &self,

@@ -96,6 +96,13 @@ async fn rooms_are_not_made_joined_or_changed() {
     assert_eq!(host.count(&room).await, 2, "she is still there");
     let asked = &engine.calls("_conversationRemove")[0].body;
     assert_eq!(*asked, json!({ "initBy": "host", "convId": room.as_str(), "members": ["ann"] }));
+    for body in [json!({ "client_ids": ["ann"] }), json!({ "client_ids": ["ann"], "block_seconds": 60 })] {
+        let path = format!("/1.2/rtm/chatrooms/{room}/members");
+        server.master("DELETE", &path, body).await.refused(400, 4305);
+    }
+    assert_eq!(host.count(&room).await, 2, "and still");
+    let asked = &engine.calls("_conversationRemove")[1].body;
+    assert_eq!(*asked, json!({ "initBy": "", "convId": room.as_str(), "members": ["ann"] }));
 
     let (_engine, server) = judge("_conversationUpdate", no).await;
     let (mut ann, _) = Guest::log_in(server.address, "ann").await;

@@ -5,6 +5,7 @@ mod bodies;
 mod clients;
 mod conversations;
 mod description;
+mod expulsions;
 mod first_messages;
 #[path = "../gateway/guest.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]

@@ -71,7 +71,7 @@ macro_rules! whole_suite {
                 skip_a_removed_room;
             tokens: keys_are_made_once revoked_logins_are_found_with_what_is_remembered
                 revoked_logins_go_when_no_token_of_theirs_lives clients_stay_revoked_as_long_as_tokens_live;
-            moderation: lists_last_and_end lists_are_bounded a_block_takes_out_of_the_room roles_are_rows roles_are_bounded
+            moderation: lists_last_and_end lists_are_bounded a_block_takes_out_of_the_room who_is_expelled_may_return roles_are_rows roles_are_bounded
                 switches_of_a_room_go_with_it refused_rooms_are_a_clients_own bans_last_and_end
                 what_has_ended_is_swept;
             retention: expired_messages_go imported_messages_count_from_import idle_rooms_go

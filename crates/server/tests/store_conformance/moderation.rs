@@ -115,6 +115,31 @@ pub(crate) async fn a_block_takes_out_of_the_room(place: &dyn Place) {
     store.close().await.unwrap();
 }
 
+pub(crate) async fn who_is_expelled_may_return(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["a", "b"]).await;
+    enter(&store, "tom", 1, "a").await;
+    enter(&store, "max", 2, "a").await;
+    store.drop_session(&app(), SessionId(2), None, None, NOW).await.unwrap();
+    enter(&store, "ann", 3, "b").await;
+    store.hold_will(will("tom", 1, high("a", "w1")), 8, NOW).await.unwrap();
+    let expel = |room: &'static str, names: &[&str]| {
+        let (store, clients) = (Arc::clone(&store), names.iter().map(|name| client(name)).collect());
+        async move { store.expel(&app(), &room_id(room), clients).await }
+    };
+    let out = expel("a", &["tom", "max", "ann", "new"]).await.unwrap();
+    assert_eq!(out, [client("tom"), client("max")], "who was there, or would have returned");
+    assert!(places(&store, "tom").await.is_empty() && places(&store, "max").await.is_empty());
+    assert_eq!(places(&store, "ann").await, [(3, Some("b".to_owned()))]);
+    assert!(expel("a", &["tom"]).await.unwrap().is_empty(), "no more");
+    assert!(matches!(expel("none", &["tom"]).await, Err(RuleError::NoRoom)));
+    enter(&store, "tom", 1, "a").await;
+    assert_eq!(rules(&store, NOW).await.size(), 0, "nothing keeps it out");
+    store.drop_session(&app(), SessionId(1), None, None, NOW).await.unwrap();
+    assert!(store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap().is_empty(), "its will is gone");
+    store.close().await.unwrap();
+}
+
 pub(crate) async fn roles_are_rows(place: &dyn Place) {
     let store = place.open().await;
     make_rooms(&store, &["a"]).await;

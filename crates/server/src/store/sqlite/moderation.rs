@@ -62,6 +62,17 @@ impl ModerationStore for SqliteStore {
         Ok(self.writer.run(put).await??)
     }
 
+    async fn expel(
+        &self,
+        app: &AppId,
+        room: &RoomId,
+        clients: Vec<ClientId>,
+    ) -> Result<Vec<ClientId>, RuleError> {
+        let (app, room) = (app.clone(), room.clone());
+        let expel = move |ledger: &mut Ledger| lists::expel(ledger, (&app, &room), &clients);
+        Ok(self.writer.run(expel).await??)
+    }
+
     async fn take_off_lists(
         &self,
         app: &AppId,

@@ -49,9 +49,7 @@ pub(super) fn put(
                 "INSERT OR REPLACE INTO restrictions (room, list, client, until) VALUES (?1, ?2, ?3, ?4)",
             )?
             .execute(params![row, column(list), client.as_str(), until.map(|until| until.0)])?;
-        connection
-            .prepare_cached("DELETE FROM wills WHERE app = ?1 AND sender = ?2 AND room = ?3")?
-            .execute(params![key.0, client.as_str(), room.as_str()])?;
+        discard_wills(connection, key.0, room, client)?;
         if list == List::Blocked && take_out(connection, key.0, row, client)? {
             expelled.push(client.clone());
         }
@@ -83,6 +81,36 @@ fn has_place(
         )?
         .query_row(params![room, column(list), now.0], |row| row.get(0))?;
     Ok(newcomers == 0 || there + newcomers <= i64::from(list.limit()))
+}
+
+fn discard_wills(
+    connection: &Connection,
+    app: i64,
+    room: &RoomId,
+    client: &ClientId,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM wills WHERE app = ?1 AND sender = ?2 AND room = ?3")?
+        .execute(params![app, client.as_str(), room.as_str()])
+        .map(drop)
+}
+
+/// Takes clients out of a room, without a list that keeps them out. Returns who was there.
+pub(super) fn expel(
+    ledger: &mut Ledger,
+    (app, room): (&AppId, &RoomId),
+    clients: &[ClientId],
+) -> rusqlite::Result<Changed<Vec<ClientId>>> {
+    let Some(key) = ledger.key(app, room)? else { return Ok(Err(Unchanged::NoRoom)) };
+    let (row, connection) = (ledger.head(&key).row, &ledger.connection);
+    let mut expelled = Vec::new();
+    for client in clients {
+        discard_wills(connection, key.0, room, client)?;
+        if take_out(connection, key.0, row, client)? {
+            expelled.push(client.clone());
+        }
+    }
+    Ok(Ok(expelled))
 }
 
 /// Takes a client's sessions out of a room; those that dropped are not to return to it.
