@@ -5,6 +5,8 @@
 mod figures;
 #[path = "program/hostile_http.rs"]
 mod hostile_http;
+#[path = "program/log_of_everything.rs"]
+mod log_of_everything;
 #[path = "program/proxied.rs"]
 mod proxied;
 #[path = "program/running.rs"]

@@ -44,7 +44,10 @@ impl Reload {
     pub(super) fn run(&self) {
         match self.try_run() {
             Ok(apps) => info!(apps, "configuration reloaded"),
-            Err(failure) => error!("the configuration was not reloaded, the old one stays: {failure}"),
+            Err(failure) => {
+                error!("the configuration was not reloaded, the old one stays");
+                failure.to_string().lines().for_each(|line| error!("{line}"));
+            }
         }
     }
 

@@ -85,3 +85,29 @@ fn the_proxy_protocol_is_nothing_for_strangers() {
     let answer = read_to_end(&mut stream);
     assert!(status(&answer) == 400, "{answer}");
 }
+
+#[test]
+fn wrong_keys_are_counted_by_the_address_behind_the_proxy() {
+    let app =
+        "[[apps]]\nid = \"guessed-app\"\nkey = \"guessed-app-key-01\"\nmaster_key = \"guessed-master-01\"\n";
+    // From a trusted proxy each client is counted apart; whoever else writes the header is counted as itself.
+    for (config, same_client, another) in [(TRUSTING, 429, 200), ("", 429, 429)] {
+        let folder = folder();
+        let server = Running::start_with(folder.path(), &format!("{config}{app}"));
+        let ask = |address: &str, key: &str| {
+            let headers = [("X-LC-Id", "guessed-app"), ("X-LC-Key", key), ("X-Forwarded-For", address)];
+            status(&server.get("/1.2/rtm/stats", &headers))
+        };
+        let right = "guessed-master-01,master";
+        assert_eq!(ask("203.0.113.1", right), 200);
+        for number in 0..25 {
+            // Of several addresses the last is the proxy's own word.
+            let told = format!("198.51.100.{number}, 203.0.113.1");
+            let told = if config.is_empty() { format!("203.0.113.{number}") } else { told };
+            let answer = ask(&told, &format!("wrong-{number},master"));
+            assert_eq!(answer, if number < 20 { 401 } else { 429 }, "{number}");
+        }
+        assert_eq!(ask("203.0.113.1", right), same_client, "the right key, too, for an hour");
+        assert_eq!(ask("203.0.113.200", right), another);
+    }
+}
