@@ -2,6 +2,7 @@
 
 mod absent;
 pub(crate) mod account;
+mod audit;
 mod auth;
 mod bans;
 mod batch;
@@ -84,6 +85,7 @@ fn for_apps() -> Routes {
         .and(bans::routes())
         .and(conversations::routes())
         .and(words::routes())
+        .and(audit::routes())
         .post("/1.1/batch", batch::run)
 }
 

@@ -118,6 +118,9 @@ pub struct Fanout {
 pub struct Retention {
     pub messages: Duration,
     pub rooms: Duration,
+    pub audit: Duration,
+    /// Entries of the audit log: so many of each app and each kind of actor.
+    pub audit_entries: u32,
 }
 
 /// What the command line says; it wins over file and environment.

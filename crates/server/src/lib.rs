@@ -4,6 +4,7 @@ pub mod accounts;
 mod admin;
 pub mod api;
 pub mod apps;
+mod audit;
 pub mod clock;
 pub mod cluster;
 pub mod config;

@@ -26,6 +26,7 @@ use tracing::warn;
 use crate::{
     accounts::Accounts,
     apps::AppsHandle,
+    audit::Audit,
     clock::Clock,
     cluster::{Bus, LocalBus},
     config::Config,
@@ -83,6 +84,8 @@ pub struct Node {
     /// The ways to where requests go that are not for this server.
     pub(crate) upstreams: Upstreams,
     pub(crate) accounts: Accounts,
+    /// Who did what.
+    pub(crate) audit: Audit,
     random: Mutex<StdRng>,
     started_at: Instant,
 }
@@ -136,8 +139,9 @@ impl Node {
             Arc::clone(&moderation),
         ));
         let logins = Logins::new(config.limits.opens_at_once);
-        let gaps = Gaps::new(&config.limits);
         let node = Arc::new(Self {
+            audit: Audit::new(Arc::clone(&store), clock.clone()),
+            gaps: Gaps::new(&config.limits),
             config,
             apps,
             store,
@@ -154,7 +158,6 @@ impl Node {
             logins,
             positions: Positions::default(),
             visitors: Visitors::known(today, visitors),
-            gaps,
             moderation,
             words,
             quotas: Quotas::default(),

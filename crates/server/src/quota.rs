@@ -134,12 +134,12 @@ impl Lockout {
         Ok(Attempt { guesser, digest, is_fresh: guess == Guess::Fresh })
     }
 
-    /// Notes that an attempt failed.
-    pub(crate) fn note(&self, attempt: Attempt, now: Duration) {
+    /// Notes that an attempt failed; true when no key from there is looked at from now on.
+    pub(crate) fn note(&self, attempt: Attempt, now: Duration) -> bool {
         let Attempt { guesser, digest, is_fresh } = attempt;
         metrics::counter!("grandstand_wrong_keys_total").increment(1);
         if !is_fresh {
-            return;
+            return false;
         }
         let mut guesses = self.lock();
         if guesses.len() >= REMEMBERED {
@@ -155,6 +155,7 @@ impl Lockout {
             metrics::counter!("grandstand_lockouts_total").increment(1);
             warn!(%address, %app, as_master, "too many wrong keys; none is looked at from there for an hour");
         }
+        was_last
     }
 
     /// Forgets what is over.

@@ -1,5 +1,6 @@
 //! What outlives the process: rooms, messages, who is in which room, wills, token keys.
 
+mod audit;
 mod moderation;
 mod record;
 mod sqlite;
@@ -17,6 +18,7 @@ use grandstand_room::{
     switches::OneRoomPer,
 };
 
+pub use audit::{ActorFilter, AuditActor, AuditEntry, AuditPlace, AuditQuery, AuditStore};
 pub use moderation::{Listed, ModerationStore, RoleRow, RuleError};
 pub use record::{
     Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, Most, NewMessage, NodeId, Patched,
@@ -100,7 +102,7 @@ pub enum CreateError {
 /// concurrently; a call that was dropped before it returned may or may not have happened. An error means that nothing
 /// was changed. Apps never see each other's data.
 #[async_trait]
-pub trait Store: ModerationStore + WordStore + Send + Sync + 'static {
+pub trait Store: AuditStore + ModerationStore + WordStore + Send + Sync + 'static {
     /// The keys that sign session tokens, made at the first call.
     async fn token_keys(&self, now: Millis) -> Result<TokenKeys, StoreError>;
 
@@ -317,7 +319,8 @@ pub trait Store: ModerationStore + WordStore + Send + Sync + 'static {
     /// stay did.
     async fn recover(&self, node: &NodeId, now: Millis) -> Result<Recovered, StoreError>;
 
-    /// One small slice of cleaning: expired messages, rooms, dropped sessions, dedupe entries, revocations.
+    /// One small slice of cleaning: expired messages, rooms, dropped sessions, dedupe entries, revocations,
+    /// entries of the audit log.
     async fn sweep(&self, retention: &Retention, now: Millis) -> Result<Swept, StoreError>;
 
     /// Takes a room from elsewhere with its id and times; one that is there stays as it is (`false`).

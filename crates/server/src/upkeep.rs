@@ -75,6 +75,8 @@ pub(crate) async fn sweep(node: Arc<Node>) {
         messages: Node::milliseconds(config.retention.messages),
         rooms: Node::milliseconds(config.retention.rooms),
         sessions: Node::milliseconds(config.limits.resume.max(grace)),
+        audit: Node::milliseconds(config.retention.audit),
+        audit_entries: config.retention.audit_entries,
     };
     let mut missing = HashSet::new();
     loop {

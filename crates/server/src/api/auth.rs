@@ -6,19 +6,34 @@ use axum::extract::FromRequestParts;
 use http::{HeaderMap, StatusCode, request::Parts};
 
 use super::error::ApiError;
-use crate::{apps::App, gateway::handshake::Connection, node::Node, service::caller::Caller};
+use crate::{
+    apps::App,
+    audit::{Act, Action, By},
+    gateway::handshake::Connection,
+    node::Node,
+    service::caller::Caller,
+};
 
 /// A request with valid keys.
 #[derive(Debug)]
 pub(super) struct Authenticated {
     pub(super) app: Arc<App>,
     proven: Proven,
+    address: IpAddr,
 }
 
 impl Authenticated {
     /// Whether the app's own back end asks.
     pub(super) fn is_back_end(&self) -> bool {
         self.proven == Proven::Master
+    }
+
+    /// Who asks, for the audit log.
+    pub(super) fn by(&self) -> By {
+        match self.proven {
+            Proven::App => By::app_key(self.address),
+            Proven::Master => (&Caller::back_end(self.address)).into(),
+        }
     }
 }
 
@@ -49,7 +64,7 @@ impl FromRequestParts<Arc<Node>> for Authenticated {
 
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, node).await?;
-        authenticate(node, address, &parts.headers)
+        authenticate(node, address, &parts.headers).await
     }
 }
 
@@ -93,7 +108,7 @@ fn one_of<'a>(headers: &'a HeaderMap, names: [&str; 3]) -> Option<&'a str> {
 }
 
 /// Unknown apps and wrong keys look the same from outside. After too many wrong keys, none is looked at.
-fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Result<Authenticated, ApiError> {
+async fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Result<Authenticated, ApiError> {
     let presented = Presented::read(headers);
     let app = presented.app.and_then(|id| node.apps.get(id)).ok_or_else(ApiError::unauthorized)?;
     if presented.is_empty() {
@@ -102,9 +117,13 @@ fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Result<Aut
     let now = node.uptime();
     let attempt = node.lockout.attempt(address, &app.id, presented.claims_master(), &presented, now)?;
     match presented.prove(&app) {
-        Some(proven) => Ok(Authenticated { app, proven }),
+        Some(proven) => Ok(Authenticated { app, proven, address }),
         None => {
-            node.lockout.note(attempt, now);
+            if node.lockout.note(attempt, now) {
+                let kind = if presented.claims_master() { "master" } else { "app" };
+                let act = Act::new(Action::LockOut).detail("key", kind);
+                node.audit.record(&app.id, By::nobody(address), act).await;
+            }
             Err(ApiError::unauthorized())
         }
     }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    auth::ByMaster,
+    auth::{BackEnd, ByMaster},
     body::JsonBody,
     error::ApiError,
     messages::client_id,
@@ -38,8 +38,7 @@ struct Make {
 }
 
 async fn make(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     JsonBody(Make { client_id, address, ttl, reason }): JsonBody<Make>,
 ) -> Result<Json<Value>, ApiError> {
     let reason = reason.filter(|reason| !reason.is_empty());
@@ -51,7 +50,7 @@ async fn make(
     let ban = Ban { banned, until, reason, made_at: node.clock.wall() };
     let answer = row(&ban);
     let worker = Arc::clone(&node);
-    node.see_through(async move { ban::ban(&worker, &app, ban).await }).await?;
+    node.see_through(async move { ban::ban(&worker, &app, &caller, ban).await }).await?;
     Ok(Json(answer))
 }
 
@@ -113,14 +112,13 @@ struct Remove {
 }
 
 async fn remove(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     Query(Remove { client_id, address }): Query<Remove>,
 ) -> Result<Json<Value>, ApiError> {
     let banned = banned(client_id, address)?;
     let worker = Arc::clone(&node);
     let removed = node.see_through(async move {
-        let removed = ban::unban(&worker, &app, &banned).await?;
+        let removed = ban::unban(&worker, &app, &caller, &banned).await?;
         Ok::<_, Fault>(removed)
     });
     if removed.await? {

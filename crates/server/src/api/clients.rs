@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    auth::{Authenticated, ByMaster},
+    auth::{Authenticated, BackEnd, ByMaster},
     body::JsonBody,
     error::ApiError,
     messages::client_id,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     apps::App,
     node::Node,
-    service::kick::{kick, kicked},
+    service::{caller::Caller, kick::kick},
 };
 
 /// Characters of the reason that goes with a kick (protocol 9.2).
@@ -78,12 +78,11 @@ struct Kick {
 }
 
 async fn kick_client(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     Path(client): Path<String>,
     JsonBody(Kick { reason }): JsonBody<Kick>,
 ) -> Result<Json<Value>, ApiError> {
-    end_sessions(&node, app, "the client id", &client, reason).await
+    end_sessions(&node, app, caller, "the client id", &client, reason).await
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,16 +93,16 @@ struct KickNamed {
 }
 
 async fn kick_named(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     JsonBody(KickNamed { client_id, reason }): JsonBody<KickNamed>,
 ) -> Result<Json<Value>, ApiError> {
-    end_sessions(&node, app, "client_id", &client_id, reason).await
+    end_sessions(&node, app, caller, "client_id", &client_id, reason).await
 }
 
 async fn end_sessions(
     node: &Arc<Node>,
     app: Arc<App>,
+    caller: Caller,
     what: &str,
     client: &str,
     reason: Option<String>,
@@ -115,7 +114,7 @@ async fn end_sessions(
         return Err(ApiError::bad_request(error));
     }
     let worker = Arc::clone(node);
-    let ended = node.see_through(async move { kick(&worker, &app.id, &client, kicked(reason)).await });
+    let ended = node.see_through(async move { kick(&worker, &app, &caller, &client, reason).await });
     ended.await?;
     Ok(Json(json!({})))
 }

@@ -136,7 +136,7 @@ async fn delete_some(
 }
 
 pub(super) async fn create(
-    node: &Node,
+    node: &Arc<Node>,
     by: &Authenticated,
     saving: &Saving,
     fields: Map<String, Value>,
@@ -150,7 +150,7 @@ pub(super) async fn create(
         let error = "only the app's back end, with its master key, may say whose the room is: leave c out";
         return Err(ApiError::new(StatusCode::FORBIDDEN, error));
     }
-    let room = rooms::create(node, &by.app.id, fields).await?;
+    let room = rooms::create(node, &by.app.id, by.by(), fields).await?;
     Ok(if saving.wants_whole() {
         Keys::default().of(&room)
     } else {
@@ -184,7 +184,7 @@ pub(super) async fn change(
     }
     let room = RoomId::new(room);
     may_write(node, by, &room).await?;
-    let room = rooms::change(node, &by.app.id, &room, fields).await?;
+    let room = rooms::change(node, &by.app.id, by.by(), &room, fields).await?;
     Ok(if saving.wants_whole() {
         Keys::default().of(&room)
     } else {
@@ -203,7 +203,7 @@ pub(super) async fn delete(node: &Arc<Node>, by: &Authenticated, listed: &str) -
         may_write(node, by, room).await?;
     }
     for room in &ids {
-        match rooms::delete(node, &by.app.id, room).await {
+        match rooms::delete(node, &by.app.id, by.by(), room).await {
             Err(fault) if fault.is(Code::ConversationNotFound) => {}
             deleted => deleted?,
         }

@@ -185,8 +185,7 @@ struct Deleted {
 }
 
 async fn delete(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     Query(deleted): Query<Deleted>,
 ) -> Result<Json<Value>, ApiError> {
     let from = deleted.from.filter(|from| !from.is_empty());
@@ -196,7 +195,7 @@ async fn delete(
         author: from.map(|from| client_id("from", &from)).transpose()?,
         timestamp: deleted.timestamp,
     };
-    delete_as(&node, app, named).await
+    delete_as(&node, app, caller, named).await
 }
 
 /// LeanCloud names this call, and no source says what it takes: it takes what REST 1.2 does, with the room and the

@@ -198,8 +198,7 @@ struct Deleted {
 }
 
 async fn delete(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     Path((room, message)): Path<(String, String)>,
     Query(deleted): Query<Deleted>,
 ) -> Result<Json<Value>, ApiError> {
@@ -209,7 +208,7 @@ async fn delete(
         author: Some(client_id("from_client", &deleted.from_client)?),
         timestamp: deleted.timestamp,
     };
-    delete_as(&node, app, named).await
+    delete_as(&node, app, caller, named).await
 }
 
 /// A stored message as back ends name it: by its id, and if they like by its author and its time, which must be right.
@@ -247,6 +246,7 @@ pub(super) async fn change_as(
 pub(super) async fn delete_as(
     node: &Arc<Node>,
     app: Arc<App>,
+    caller: Caller,
     named: Named,
 ) -> Result<Json<Value>, ApiError> {
     let worker = Arc::clone(node);
@@ -254,7 +254,7 @@ pub(super) async fn delete_as(
         let Named { room, message, author, timestamp } = named;
         let (place, time) = ((&room, &message), timestamp.map(Millis));
         let author = modify::author_of(&worker, &app, place, author, time).await?;
-        modify::delete(&worker, &app, place, &author).await?;
+        modify::delete(&worker, &app, &caller, place, &author).await?;
         Ok(Json(json!({})))
     });
     deleted.await

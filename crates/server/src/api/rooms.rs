@@ -23,6 +23,7 @@ use super::{
     routes::Routes,
 };
 use crate::{
+    audit::By,
     cluster::Except,
     node::Node,
     service::{
@@ -61,11 +62,10 @@ pub(super) fn routes() -> Routes {
 }
 
 async fn create_one(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     JsonBody(fields): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
-    let room = create(&node, &app.id, fields).await?;
+    let room = create(&node, &app.id, (&caller).into(), fields).await?;
     Ok(Json(json!({ "objectId": room.id.as_str(), "createdAt": room.created_at.to_iso() })))
 }
 
@@ -87,21 +87,19 @@ async fn show(
 }
 
 async fn change_one(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
     JsonBody(fields): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
-    let room = change(&node, &app.id, &RoomId::new(room), fields).await?;
+    let room = change(&node, &app.id, (&caller).into(), &RoomId::new(room), fields).await?;
     Ok(Json(json!({ "updatedAt": room.updated_at.to_iso(), "objectId": room.id.as_str() })))
 }
 
 async fn delete_one(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     Path(room): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    delete(&node, &app.id, &RoomId::new(room)).await?;
+    delete(&node, &app.id, (&caller).into(), &RoomId::new(room)).await?;
     Ok(Json(json!({})))
 }
 
@@ -171,27 +169,35 @@ async fn no_member_list(_: ByMaster) -> ApiError {
 }
 
 /// A new room by the fields of a request.
-pub(super) async fn create(node: &Node, app: &AppId, fields: Map<String, Value>) -> Result<Room, ApiError> {
+pub(super) async fn create(
+    node: &Arc<Node>,
+    app: &AppId,
+    by: By,
+    fields: Map<String, Value>,
+) -> Result<Room, ApiError> {
     let creation = Creation::read(fields, node.config.limits.room_attributes);
     let Creation { data, creator } = creation.map_err(|cause| match cause {
         CreationError::NotARoom(_) => Refused::not_a_room(cause.to_string()),
         CreationError::Field(cause) => Refused::update(&cause),
     })?;
     let creator = creator.map_or_else(String::new, |creator| creator.to_string());
-    Ok(record::create(node, app, creator, data).await?)
+    let (worker, app) = (Arc::clone(node), app.clone());
+    let created = node.see_through(async move { record::create(&worker, &app, &by, creator, data).await });
+    Ok(created.await?)
 }
 
 /// A change by the fields of a request, of which the members hear.
 pub(super) async fn change(
     node: &Arc<Node>,
     app: &AppId,
+    by: By,
     room: &RoomId,
     fields: Map<String, Value>,
 ) -> Result<Room, ApiError> {
     let update = AttributeUpdate::of(fields).map_err(|cause| Refused::update(&cause))?;
     let (worker, app, room) = (Arc::clone(node), app.clone(), room.clone());
     let changed = node.see_through(async move {
-        let changed = record::change(&worker, &app, &room, &update).await?;
+        let changed = record::change(&worker, &app, &by, &room, &update).await?;
         let room = changed.room.clone();
         changed.announce(&worker, &app, String::new(), Except::Nobody).await;
         Ok(room)
@@ -200,7 +206,7 @@ pub(super) async fn change(
 }
 
 /// Removes a room, and its members from it.
-pub(super) async fn delete(node: &Arc<Node>, app: &AppId, room: &RoomId) -> Result<(), Fault> {
+pub(super) async fn delete(node: &Arc<Node>, app: &AppId, by: By, room: &RoomId) -> Result<(), Fault> {
     let (worker, app, room) = (Arc::clone(node), app.clone(), room.clone());
-    node.see_through(async move { record::delete(&worker, &app, &room).await }).await
+    node.see_through(async move { record::delete(&worker, &app, &by, &room).await }).await
 }

@@ -16,10 +16,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{auth::ByMaster, error::ApiError, parameters::Query, routes::Routes};
+use super::{
+    auth::{BackEnd, ByMaster},
+    error::ApiError,
+    parameters::Query,
+    routes::Routes,
+};
 use crate::{
     node::Node,
-    service::TRY_AGAIN,
+    service::{TRY_AGAIN, words},
     words::{List, WordsError},
 };
 
@@ -39,15 +44,14 @@ pub(super) fn routes() -> Routes {
 
 /// The body is text, one word in a line, whatever its type says. It is refused at the first line that cannot be.
 async fn replace(
-    State(node): State<Arc<Node>>,
-    ByMaster(app): ByMaster,
+    BackEnd { node, app, caller }: BackEnd,
     request: Request<Body>,
 ) -> Result<Json<Value>, ApiError> {
     let late = |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the list took too long to arrive");
-    let (words, repeated) = timeout(PATIENCE, read(request.into_body())).await.map_err(late)??;
-    let count = words.len();
+    let (list, repeated) = timeout(PATIENCE, read(request.into_body())).await.map_err(late)??;
+    let count = list.len();
     let worker = Arc::clone(&node);
-    let replaced = node.see_through(async move { worker.words.replace(&app.id, words).await });
+    let replaced = node.see_through(async move { words::replace(&worker, &app, &caller, list).await });
     replaced.await?;
     Ok(Json(json!({ "words": count, "repeated": repeated })))
 }
@@ -72,9 +76,9 @@ async fn show(State(node): State<Arc<Node>>, ByMaster(app): ByMaster) -> Result<
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response())
 }
 
-async fn remove(State(node): State<Arc<Node>>, ByMaster(app): ByMaster) -> Result<Json<Value>, ApiError> {
+async fn remove(BackEnd { node, app, caller }: BackEnd) -> Result<Json<Value>, ApiError> {
     let worker = Arc::clone(&node);
-    let removed = node.see_through(async move { worker.words.remove(&app.id).await }).await?;
+    let removed = node.see_through(async move { words::remove(&worker, &app, &caller).await }).await?;
     if removed { Ok(Json(json!({}))) } else { Err(none()) }
 }
 

@@ -45,7 +45,7 @@ pub(super) fn into_config(
         limits: limits(&written.limits, file_limit),
         fanout: Fanout { pace: written.fanout.pace.0, lag: written.fanout.lag.0 },
         client_limits,
-        retention: Retention { messages: written.retention.messages.0, rooms: written.retention.rooms.0 },
+        retention: retention(&written.retention),
         apps,
     };
     check_server(&config, &mut problems);
@@ -86,6 +86,15 @@ fn limits(written: &written::Limits, file_limit: usize) -> Limits {
         resume: written.resume.0,
         replay: written.replay,
         drain: written.drain.0,
+    }
+}
+
+fn retention(written: &written::Retention) -> Retention {
+    Retention {
+        messages: written.messages.0,
+        rooms: written.rooms.0,
+        audit: written.audit.0,
+        audit_entries: written.audit_entries,
     }
 }
 
@@ -212,12 +221,15 @@ fn check_fanout(fanout: Fanout, problems: &mut Vec<String>) {
 }
 
 fn check_retention(config: &Config, problems: &mut Vec<String>) {
-    let Retention { messages, rooms } = config.retention;
+    let Retention { messages, rooms, audit, audit_entries } = config.retention;
     for (key, value) in [("messages", messages), ("rooms", rooms)] {
         if value < config.limits.resume {
             problems.push(format!(
                 "retention.{key} is shorter than limits.resume: who returns would find nothing left"
             ));
         }
+    }
+    if audit < Duration::from_millis(1) || audit_entries == 0 {
+        problems.push("retention.audit and retention.audit_entries have to be more than 0".to_owned());
     }
 }

@@ -178,12 +178,14 @@ impl Default for ClientLimits {
 pub(super) struct Retention {
     pub(super) messages: Period,
     pub(super) rooms: Period,
+    pub(super) audit: Period,
+    pub(super) audit_entries: u32,
 }
 
 impl Default for Retention {
     fn default() -> Self {
         let half_a_year = Period(Duration::from_secs(180 * 24 * 3600));
-        Self { messages: half_a_year, rooms: half_a_year }
+        Self { messages: half_a_year, rooms: half_a_year, audit: half_a_year, audit_entries: 100_000 }
     }
 }
 

@@ -3,9 +3,10 @@
 use grandstand_protocol::{Code, Fault};
 use grandstand_room::ban::{BANS, Ban, Banned};
 
-use super::{kick::kick, refusal::Refused};
+use super::{caller::Caller, kick::end_sessions, refusal::Refused};
 use crate::{
     apps::App,
+    audit::{Act, Action},
     cluster::News,
     moderation::banned,
     node::Node,
@@ -14,10 +15,12 @@ use crate::{
 
 /// Bans somebody. When this returns, no session is left of whom it is about, and none can be opened. Of a network's
 /// clients all sessions end, from wherever they are connected; they may log in again from elsewhere.
-pub(crate) async fn ban(node: &Node, app: &App, ban: Ban) -> Result<(), Fault> {
+pub(crate) async fn ban(node: &Node, app: &App, caller: &Caller, ban: Ban) -> Result<(), Fault> {
     let fault = banned(ban.reason.as_deref());
     node.store.ban(&app.id, ban.clone()).await.map_err(|cause| refused(&cause))?;
     node.bus.publish(News::BansChanged { app: app.id.clone() }).await;
+    let act = about(Act::new(Action::Ban), &ban.banned).until(ban.until);
+    node.audit.record(&app.id, caller, act.detail("reason", ban.reason.as_deref())).await;
     let clients = match ban.banned {
         Banned::Client(client) => vec![client],
         Banned::Network(network) => {
@@ -26,16 +29,26 @@ pub(crate) async fn ban(node: &Node, app: &App, ban: Ban) -> Result<(), Fault> {
         }
     };
     for client in clients {
-        kick(node, &app.id, &client, fault.clone()).await?;
+        end_sessions(node, &app.id, &client, fault.clone()).await?;
     }
     Ok(())
 }
 
 /// Ends a ban; `false` when there is none.
-pub(crate) async fn unban(node: &Node, app: &App, banned: &Banned) -> Result<bool, Fault> {
+pub(crate) async fn unban(node: &Node, app: &App, caller: &Caller, banned: &Banned) -> Result<bool, Fault> {
     let removed = node.store.unban(&app.id, banned).await.map_err(|cause| failed(&cause))?;
     node.bus.publish(News::BansChanged { app: app.id.clone() }).await;
+    if removed {
+        node.audit.record(&app.id, caller, about(Act::new(Action::Unban), banned)).await;
+    }
     Ok(removed)
+}
+
+fn about(act: Act, banned: &Banned) -> Act {
+    match banned {
+        Banned::Client(client) => act.client(client),
+        Banned::Network(network) => act.detail("address", network.to_string()),
+    }
 }
 
 fn refused(cause: &RuleError) -> Fault {

@@ -4,12 +4,38 @@ use std::sync::PoisonError;
 
 use grandstand_protocol::{AppId, ClientId, Code, Fault};
 
-use super::{departure, refusal::Refused};
-use crate::{cluster::News, hook::Offline, node::Node, store::Revocation};
+use super::{caller::Caller, departure, refusal::Refused};
+use crate::{
+    apps::App,
+    audit::{Act, Action},
+    cluster::News,
+    hook::Offline,
+    node::Node,
+    store::Revocation,
+};
+
+/// Logs a client out, for its back end.
+pub(crate) async fn kick(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    client: &ClientId,
+    reason: Option<String>,
+) -> Result<(), Fault> {
+    let act = Act::new(Action::Kick).client(client).detail("reason", reason.as_deref());
+    end_sessions(node, &app.id, client, kicked(reason)).await?;
+    node.audit.record(&app.id, caller, act).await;
+    Ok(())
+}
 
 /// Ends all sessions of a client id for good, those that dropped too: no room to return to, no wills, no token. Those
 /// that are open hear the fault. The client may log in anew.
-pub(crate) async fn kick(node: &Node, app: &AppId, client: &ClientId, fault: Fault) -> Result<(), Fault> {
+pub(super) async fn end_sessions(
+    node: &Node,
+    app: &AppId,
+    client: &ClientId,
+    fault: Fault,
+) -> Result<(), Fault> {
     let failed = |cause| Refused::store(Code::InternalError, &cause);
     let router = node.router.app(app);
     let _turn = router.turn(client).await;
@@ -38,7 +64,7 @@ pub(crate) async fn kick(node: &Node, app: &AppId, client: &ClientId, fault: Fau
 }
 
 /// What kicked sessions hear: 4115, and the back end's own reason where SDKs show one.
-pub(crate) fn kicked(reason: Option<String>) -> Fault {
+fn kicked(reason: Option<String>) -> Fault {
     let fault = Fault::because(Code::KickedByApp, "the app's back end ended this session");
     Fault { reason: reason.unwrap_or(fault.reason), ..fault }
 }

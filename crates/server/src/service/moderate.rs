@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     apps::App,
+    audit::{self, Action},
     cluster::{Except, News, RoomNews},
     hook::{self, Membership},
     node::Node,
@@ -102,6 +103,8 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
     let left = changed.map_err(|cause| refused(&room, restriction, &cause))?;
     let expelled = if blocks { targets.clone() } else { Vec::new() };
     changed_rules(node, app.id.clone(), room.clone(), expelled.clone()).await;
+    let act = audited(&change).by(actor).room(&room).clients(&targets);
+    node.audit.record(&app.id, caller, act).await;
     forget_entered(node, app, &room, &expelled).await;
     for client in &left {
         departure::tell_left(node, &app.id, &room, client, caller.address);
@@ -109,6 +112,17 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
     let lifted = matches!(change, Change::Lift { .. });
     let notice = Notice { room, restriction, lifted, by, clients: None };
     Ok(Done { outcome, left, news: notices(node, app, notice, targets) })
+}
+
+fn audited(change: &Change) -> audit::Act {
+    let (action, lists, until) = match change {
+        Change::Impose { list: List::Blocked, until } => return audit::Act::new(Action::Block).until(*until),
+        Change::Lift { lists: [List::Blocked] } => return audit::Act::new(Action::Unblock),
+        Change::Impose { list, until } => (Action::Silence, std::slice::from_ref(list), *until),
+        Change::Lift { lists } => (Action::Unsilence, *lists, None),
+    };
+    let named = |list: &List| if *list == List::Silenced { "permanent" } else { "temporary" };
+    audit::Act::new(action).until(until).detail("lists", lists.iter().map(named).collect::<Vec<_>>())
 }
 
 impl Done {

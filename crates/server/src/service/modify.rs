@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     apps::App,
+    audit::{Act, Action},
     cluster::{Except, News, RoomNews},
     hook,
     node::Node,
@@ -61,6 +62,10 @@ pub(crate) async fn change(
     }
     let rewritten = hook::message_update(node, app, caller.address, &modification).await?;
     let Modification { room, message, author, mut change } = modification;
+    let action = match change {
+        Change::Edit { .. } => Action::EditMessage,
+        Change::Recall => Action::RecallMessage,
+    };
     if let (Change::Edit { body, .. }, Some(rewritten)) = (&mut change, rewritten) {
         *body = rewritten;
     }
@@ -69,6 +74,7 @@ pub(crate) async fn change(
     let patched = node.store.modify(&app.id, &room, &message, Some(&author), edit, now).await;
     let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
     node.gaps.changed(&app.id, &room);
+    audit(node, app, caller, action, (&room, &message), &author).await;
     let patched_at = patched.patched_at;
     let event = patched.into_patch(&room);
     let correction = filtered.then(|| Correction::of_edited(caller, &event)).flatten();
@@ -88,13 +94,30 @@ pub(crate) async fn change(
 pub(crate) async fn delete(
     node: &Node,
     app: &App,
+    caller: &Caller,
     (room, message): (&RoomId, &MessageId),
     author: &ClientId,
 ) -> Result<(), Fault> {
     let deleted = node.store.delete_message(&app.id, room, message, Some(author)).await;
     deleted.map_err(|cause| Refused::modify(&cause))?;
     node.gaps.changed(&app.id, room);
+    audit(node, app, caller, Action::DeleteMessage, (room, message), author).await;
     Ok(())
+}
+
+/// What authors do with their own messages is no administrative act.
+async fn audit(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    (room, message): (&RoomId, &MessageId),
+    author: &ClientId,
+) {
+    if caller.client() != Some(author) {
+        let act = Act::new(action).room(room).message(message).client(author);
+        node.audit.record(&app.id, caller, act).await;
+    }
 }
 
 /// The author of a message that the back end names by its id, and if it likes by its author and time: these must be

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     apps::App,
+    audit::{self, Action},
     cluster::{Except, News, RoomNews},
     node::Node,
     store::{RoleRow, RuleError},
@@ -39,12 +40,16 @@ pub(crate) async fn give(
     let client =
         ClientId::new(client).map_err(|cause| Fault::because(Code::InvalidLogin, cause.to_string()))?;
     let rules = rules(node, app, room).await?;
-    allowed(actor(app, caller, &rules)?, Act::SetRole(role), rules.role(&client))?;
+    let (actor, former) = (actor(app, caller, &rules)?, rules.role(&client));
+    allowed(actor, Act::SetRole(role), former)?;
     // As JavaScript's and Java's storage makes ids of rows.
     let new_row = node.new_room_id().to_string();
     let set = node.store.set_role(&app.id, room, &client, role, new_row, node.clock.wall()).await;
     let row = set.map_err(|cause| refused(room, &cause))?;
     changed_rules(node, app.id.clone(), room.clone(), Vec::new()).await;
+    let act = audit::Act::new(Action::GiveRole).by(actor).room(room).client(&client);
+    let act = act.detail("role", role.name()).detail("former", former.name());
+    node.audit.record(&app.id, caller, act).await;
     Ok(Given { news: news(app, caller, room, &row), row })
 }
 
@@ -59,6 +64,8 @@ pub(crate) async fn take_back(
     let removed = node.store.remove_role(&app.id, room, row).await;
     let Some(row) = removed.map_err(|cause| refused(room, &cause))? else { return Ok(None) };
     changed_rules(node, app.id.clone(), room.clone(), Vec::new()).await;
+    let act = audit::Act::new(Action::RemoveRole).room(room).client(&row.client);
+    node.audit.record(&app.id, caller, act.detail("former", row.role.name())).await;
     let role = rules(node, app, room).await?.role(&row.client);
     let row = RoleRow { role, ..row };
     Ok(Some(Given { news: news(app, caller, room, &row), row }))

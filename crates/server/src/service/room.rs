@@ -22,6 +22,7 @@ use super::{
     socket::Socket,
 };
 use crate::{
+    audit::By,
     cluster::{Except, News},
     hook::{self, Membership},
     node::Node,
@@ -39,12 +40,14 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
     let data = room_data(start.attributes.as_deref(), node.config.limits.room_attributes)
         .map_err(|cause| Refused::update(&cause))?;
     let creator = session.identity.client.to_string();
-    let (app, address) = (socket.current_app()?, socket.caller(at).address);
+    let (app, caller) = (socket.current_app()?, socket.caller(at));
+    let address = caller.address;
     let asked = Asked::Create { members: &start.members };
     signature::may(node, &app, &session.identity.client, asked, start.signature.as_ref())?;
     let members = std::slice::from_ref(&creator);
     hook::conversation_start(node, &app, address, &creator, members, &data).await?;
-    let Room { id, created_at, .. } = record::create(node, &session.app, creator, data).await?;
+    let Room { id, created_at, .. } =
+        record::create(node, &session.app, &By::from(&caller), creator, data).await?;
     hook::conversation_started(node, &app, &id);
     enter(socket, at, &id).await?;
     Ok(Event::Started { room: id, created_at: created_at.to_iso() })
@@ -169,7 +172,7 @@ pub(super) async fn update(
     may_update(socket, session, room).await?;
     let attributes = approved(socket, at, room, attributes).await?;
     let update = AttributeUpdate::parse(&attributes).map_err(|cause| Refused::update(&cause))?;
-    let changed = record::change(node, &session.app, room, &update).await?;
+    let changed = record::change(node, &session.app, &By::from(&socket.caller(at)), room, &update).await?;
     let (updated_at, change) = (changed.room.updated_at.to_iso(), Some(changed.change.clone()));
     socket.reply(request, at, Event::Updated { room: room.clone(), updated_at, change });
     let by = session.identity.client.to_string();

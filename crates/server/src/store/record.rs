@@ -243,6 +243,10 @@ pub struct Retention {
     pub rooms: i64,
     /// Dropped sessions.
     pub sessions: i64,
+    /// The audit log.
+    pub audit: i64,
+    /// Entries of the audit log, not milliseconds: so many of each app and each [`AuditActor`](super::AuditActor)'s kind.
+    pub audit_entries: u32,
 }
 
 /// What one slice of cleaning did.

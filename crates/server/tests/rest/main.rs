@@ -1,6 +1,7 @@
 //! REST over real sockets: each row of the API with plain HTTP.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed")]
 
+mod audit;
 mod bodies;
 mod clients;
 mod conversations;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod append;
+mod audit;
 mod fixture;
 mod gap;
 mod history;
@@ -54,6 +55,7 @@ macro_rules! whole_suite {
             history_of_app: pages_equal_the_model holds_what_is_of_the_app_and_the_sender;
             visitors: are_counted_once_a_day;
             words: are_kept_as_a_whole;
+            audit: what_was_done_comes_back conditions_are_all_kept old_and_too_many_go;
             gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_leave_out_the_recalled;
             modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may
                 who_may_do_all_names_no_author a_deleted_message_is_gone                 patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;

@@ -251,7 +251,13 @@ pub(crate) async fn bans_last_and_end(place: &dyn Place) {
 }
 
 pub(crate) async fn what_has_ended_is_swept(place: &dyn Place) {
-    let retention = Retention { messages: 365 * DAY, rooms: 365 * DAY, sessions: DAY };
+    let retention = Retention {
+        messages: 365 * DAY,
+        rooms: 365 * DAY,
+        sessions: DAY,
+        audit: 365 * DAY,
+        audit_entries: 1000,
+    };
     let store = place.open().await;
     make_rooms(&store, &["a"]).await;
     let names: Vec<ClientId> = (0..1200).map(|n| client(&format!("c{n}"))).collect();

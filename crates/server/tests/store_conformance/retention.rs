@@ -8,10 +8,22 @@ use grandstand_room::{attributes::AttributeUpdate, clock::Millis, room::Room, se
 
 use crate::{Place, fixture::*};
 
-const RETENTION: Retention = Retention { messages: 180 * DAY, rooms: 180 * DAY, sessions: 30 * MINUTE };
+pub(crate) const RETENTION: Retention = Retention {
+    messages: 180 * DAY,
+    rooms: 180 * DAY,
+    sessions: 30 * MINUTE,
+    audit: 30 * DAY,
+    audit_entries: 1000,
+};
 
 /// Messages for a short time, rooms for ever.
-const ROOMS_STAY: Retention = Retention { messages: 10 * DAY, rooms: 100_000 * DAY, sessions: 30 * MINUTE };
+const ROOMS_STAY: Retention = Retention {
+    messages: 10 * DAY,
+    rooms: 100_000 * DAY,
+    sessions: 30 * MINUTE,
+    audit: 30 * DAY,
+    audit_entries: 1000,
+};
 
 /// Slices until there is nothing more to do; what they did together.
 async fn sweep(store: &Arc<dyn Store>, retention: &Retention, now: Millis) -> Swept {

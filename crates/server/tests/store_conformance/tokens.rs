@@ -60,7 +60,13 @@ pub(crate) async fn revoked_logins_are_found_with_what_is_remembered(place: &dyn
 
 pub(crate) async fn revoked_logins_go_when_no_token_of_theirs_lives(place: &dyn Place) {
     const LOGINS: u128 = 1200;
-    let retention = Retention { messages: 365 * DAY, rooms: 365 * DAY, sessions: DAY };
+    let retention = Retention {
+        messages: 365 * DAY,
+        rooms: 365 * DAY,
+        sessions: DAY,
+        audit: 365 * DAY,
+        audit_entries: 1000,
+    };
     let store = place.open().await;
     join_all((0..LOGINS).map(|id| store.revoke(revoked(id), NOW))).await;
     let again = NOW.plus(HOUR);

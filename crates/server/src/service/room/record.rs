@@ -9,6 +9,7 @@ use grandstand_room::{
 use serde_json::{Map, Value};
 
 use crate::{
+    audit::{Act, Action, By},
     cluster::{Except, News, RoomNews},
     node::Node,
     service::refusal::Refused,
@@ -19,13 +20,18 @@ use crate::{
 pub(crate) async fn create(
     node: &Node,
     app: &AppId,
+    by: &By,
     creator: String,
     data: Map<String, Value>,
 ) -> Result<Room, Fault> {
     let (id, now) = (node.new_room_id(), node.clock.wall());
     let room = Room { id, creator, data, created_at: now, updated_at: now, last_message_at: None };
     match node.store.create_room(app, room.clone()).await {
-        Ok(()) => Ok(room),
+        Ok(()) => {
+            let name = room.data.get("name").cloned();
+            audit(node, app, by, Act::new(Action::CreateRoom).room(&room.id).detail("name", name)).await;
+            Ok(room)
+        }
         Err(CreateError::Exists) => Err(Code::ConversationInternalError.into()),
         Err(CreateError::Store(cause)) => Err(Refused::store(Code::ConversationInternalError, &cause)),
     }
@@ -68,12 +74,15 @@ pub(crate) struct Changed {
 pub(crate) async fn change(
     node: &Node,
     app: &AppId,
+    by: &By,
     room: &RoomId,
     update: &AttributeUpdate,
 ) -> Result<Changed, Fault> {
     let (now, limit) = (node.clock.wall(), node.config.limits.room_attributes);
     let updated = node.store.update_room(app, room, update, limit, now).await;
     let (room, applied) = updated.map_err(|cause| Refused::change(room, &cause))?;
+    let changed: Vec<_> = applied.set.keys().cloned().collect();
+    audit(node, app, by, Act::new(Action::UpdateRoom).room(&room.id).detail("changed", changed)).await;
     let change = Change {
         set: Value::Object(applied.set).to_string(),
         resulting: Value::Object(applied.resulting).to_string(),
@@ -93,12 +102,20 @@ impl Changed {
 }
 
 /// Removes a room with its messages; its members are in no room then, and are not told.
-pub(crate) async fn delete(node: &Node, app: &AppId, room: &RoomId) -> Result<(), Fault> {
+pub(crate) async fn delete(node: &Node, app: &AppId, by: &By, room: &RoomId) -> Result<(), Fault> {
     match node.store.delete_room(app, room).await {
         Ok(true) => {}
         Ok(false) => return Err(Refused::no_room(room)),
         Err(cause) => return Err(Refused::store(Code::ConversationInternalError, &cause)),
     }
     node.bus.publish(News::Dissolved { app: app.clone(), room: room.clone() }).await;
+    audit(node, app, by, Act::new(Action::DeleteRoom).room(room)).await;
     Ok(())
+}
+
+/// Clients make rooms and change them as their app lets them; only what is done from outside is an administrative act.
+async fn audit(node: &Node, app: &AppId, by: &By, act: Act) {
+    if !by.is_client() {
+        node.audit.record(app, by.clone(), act).await;
+    }
 }

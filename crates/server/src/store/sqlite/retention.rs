@@ -5,6 +5,7 @@ use grandstand_room::clock::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
+    audit,
     ledger::{Ledger, set_oldest},
     messages::DEDUPE,
     moderation::lists,
@@ -35,7 +36,9 @@ pub(super) fn sweep(ledger: &mut Ledger, retention: &Retention, now: Millis) -> 
     let marks = marks(&ledger.connection, now.plus(-DEDUPE))?;
     let revocations = revocations(&ledger.connection, now)?;
     let ended = lists::forget_ended(&ledger.connection, now, ROWS)?;
-    swept.more = left == 0 || [swept.sessions as i64, marks, revocations, ended].contains(&ROWS);
+    let acts = now.plus(-retention.audit);
+    let acts = audit::forget(&ledger.connection, acts, i64::from(retention.audit_entries), ROWS)?;
+    swept.more = left == 0 || [swept.sessions as i64, marks, revocations, ended, acts].contains(&ROWS);
     // Last, because it has to look at every room that did not change for long.
     if !swept.more {
         swept.rooms = idle_rooms(ledger, now.plus(-retention.rooms))?;

@@ -1,0 +1,420 @@
+//! The audit log: every administrative act is in it when its answer comes, with who, what, when and from where.
+
+use grandstand_protocol::{Ask, Command, Format, Moderate, Open, Restriction, RoomId};
+use grandstand_room::clock::Millis;
+use serde_json::{Value, json};
+
+use crate::{
+    guest::Guest,
+    messages::{NOBODY, room_with},
+    raw::Raw,
+    server::{APP, As, MASTER_KEY, START, Server},
+};
+
+const AUDIT: &str = "/1.2/rtm/audit";
+const ROOMS: &str = "/1.2/rtm/chatrooms";
+
+/// Lets a test come from several addresses.
+const PROXIED: &str = "[server]\ntrusted_proxies = [\"127.0.0.0/8\"]";
+const ELSEWHERE: &str =
+    "X-LC-Id: test-app\r\nX-LC-Key: test-master,master\r\nX-Forwarded-For: 192.0.2.99\r\n";
+
+/// The entries that a query finds, the newest first, in the form of [`settled`].
+async fn entries(server: &Server, query: &str) -> Vec<Value> {
+    let path = format!("{AUDIT}?{query}");
+    let found = server.ask(As::Headers(ELSEWHERE), "GET", &path, NOBODY).await.ok();
+    found["results"].as_array().unwrap().iter().map(|entry| settled(server, entry)).collect()
+}
+
+/// Without its time, which has to be one of this test; and with an end as seconds from then.
+fn settled(server: &Server, entry: &Value) -> Value {
+    let mut entry = entry.clone();
+    let time = |value: Value| Millis::from_iso(value.as_str().unwrap()).unwrap();
+    let at = time(entry.as_object_mut().unwrap().remove("at").unwrap());
+    assert!(Millis(START) <= at && at <= server.clock.wall(), "{entry}");
+    if let Some(until) = entry["details"].get_mut("until") {
+        let seconds = (time(until.take()).since(at) + 500) / 1000;
+        *until = seconds.into();
+    }
+    entry
+}
+
+async fn newest(server: &Server) -> Value {
+    entries(server, "limit=1").await.pop().unwrap_or_default()
+}
+
+/// An entry by the master key, as it has to be.
+fn by_master(action: &str, rest: Value) -> Value {
+    let mut entry = json!({
+        "action": action, "actor": { "type": "master_key" }, "address": "127.0.0.1", "details": {}
+    });
+    for (key, value) in rest.as_object().unwrap() {
+        entry[key] = value.clone();
+    }
+    entry
+}
+
+#[tokio::test]
+async fn every_act_of_the_back_end_is_there_when_it_is_answered() {
+    let server = Server::start().await;
+    let made = server.master("POST", ROOMS, json!({ "name": "live", "c": "ann" })).await.ok();
+    let room = made["objectId"].as_str().unwrap();
+    let here = format!("{ROOMS}/{room}");
+    let sent = json!({ "from_client": "bob", "message": "hello" });
+    let message = server.master("POST", &format!("{here}/messages"), sent).await.ok();
+    let message = message["msg-id"].as_str().unwrap();
+    assert_eq!(newest(&server).await["action"], "create_room", "to send is no administrative act");
+    assert_eq!(
+        newest(&server).await,
+        by_master("create_room", json!({ "room": room, "details": { "name": "live" } }))
+    );
+
+    let clients = json!({ "client_ids": ["bob", "cid"] });
+    let in_room = |details: Value| json!({ "room": room, "clients": ["bob", "cid"], "details": details });
+    let on_bob = |details: Value| json!({ "room": room, "clients": ["bob"], "details": details });
+    let on_message = json!({ "room": room, "message": message, "clients": ["bob"] });
+    let member_infos = format!("{here}/member-infos");
+    let row =
+        server.master("POST", &member_infos, json!({ "clientId": "bob", "role": "Manager" })).await.ok();
+    let row = format!("{member_infos}/{}", row["objectId"].as_str().unwrap());
+    let given = json!({ "role": "Manager", "former": "Member" });
+    assert_eq!(newest(&server).await, by_master("give_role", on_bob(given)));
+    let kick = "/1.2/rtm/clients/bob/kick";
+    let of_message = format!("{here}/messages/{message}");
+    for (method, path, body, action, expected) in [
+        (
+            "PUT",
+            &*here,
+            json!({ "attr.topic": "x", "name": "y" }),
+            "update_room",
+            json!({ "room": room, "details": { "changed": ["attr.topic", "name"] } }),
+        ),
+        (
+            "PUT",
+            &*row,
+            json!({ "role": "Owner" }),
+            "give_role",
+            on_bob(json!({ "role": "Owner", "former": "Manager" })),
+        ),
+        ("DELETE", &*row, NOBODY, "remove_role", on_bob(json!({ "former": "Owner" }))),
+        (
+            "POST",
+            &*format!("{here}/permanent-silenceds"),
+            clients.clone(),
+            "silence",
+            in_room(json!({ "lists": ["permanent"] })),
+        ),
+        (
+            "DELETE",
+            &*format!("{here}/permanent-silenceds"),
+            clients.clone(),
+            "unsilence",
+            in_room(json!({ "lists": ["permanent"] })),
+        ),
+        (
+            "POST",
+            &*format!("{here}/temporary-silenceds"),
+            json!({ "client_id": "bob", "ttl": 60 }),
+            "silence",
+            on_bob(json!({ "lists": ["temporary"], "until": 60 })),
+        ),
+        (
+            "DELETE",
+            &*format!("{here}/temporary-silenceds?client_id=bob"),
+            NOBODY,
+            "unsilence",
+            on_bob(json!({ "lists": ["temporary"] })),
+        ),
+        (
+            "POST",
+            &*format!("{here}/blacklists"),
+            json!({ "client_ids": ["bob"], "ttl": 3600 }),
+            "block",
+            on_bob(json!({ "until": 3600 })),
+        ),
+        (
+            "POST",
+            &*format!("{here}/blacklists"),
+            json!({ "client_ids": ["bob"] }),
+            "block",
+            on_bob(json!({})),
+        ),
+        ("DELETE", &*format!("{here}/blacklists"), clients.clone(), "unblock", in_room(json!({}))),
+        (
+            "POST",
+            "/1.1/rtm/conversation/blacklist",
+            json!({ "client_id": "bob", "conv_id": room, "ttl": 60 }),
+            "silence",
+            on_bob(json!({ "lists": ["temporary"], "until": 60 })),
+        ),
+        (
+            "POST",
+            kick,
+            json!({ "reason": "bye" }),
+            "kick",
+            json!({ "clients": ["bob"], "details": { "reason": "bye" } }),
+        ),
+        (
+            "POST",
+            "/1.1/rtm/client/kick",
+            json!({ "client_id": "bob" }),
+            "kick",
+            json!({ "clients": ["bob"], "details": { "reason": null } }),
+        ),
+        (
+            "POST",
+            "/1.2/rtm/bans",
+            json!({ "client_id": "bob", "ttl": 60, "reason": "spam" }),
+            "ban",
+            json!({ "clients": ["bob"], "details": { "until": 60, "reason": "spam" } }),
+        ),
+        ("DELETE", "/1.2/rtm/bans?client_id=bob", NOBODY, "unban", json!({ "clients": ["bob"] })),
+        (
+            "POST",
+            "/1.2/rtm/bans",
+            json!({ "address": "192.0.2.0/24" }),
+            "ban",
+            json!({ "details": { "address": "192.0.2.0/24", "reason": null } }),
+        ),
+        (
+            "DELETE",
+            "/1.2/rtm/bans?address=192.0.2.0/24",
+            NOBODY,
+            "unban",
+            json!({ "details": { "address": "192.0.2.0/24" } }),
+        ),
+        (
+            "PUT",
+            &*of_message,
+            json!({ "from_client": "bob", "message": "changed" }),
+            "edit_message",
+            on_message.clone(),
+        ),
+        (
+            "PUT",
+            &*format!("{of_message}/recall"),
+            json!({ "from_client": "bob" }),
+            "recall_message",
+            on_message.clone(),
+        ),
+        ("DELETE", &*format!("{of_message}?from_client=bob"), NOBODY, "delete_message", on_message),
+        ("DELETE", &*here, NOBODY, "delete_room", json!({ "room": room })),
+    ] {
+        server.master(method, path, body).await.ok();
+        assert_eq!(newest(&server).await, by_master(action, expected), "{method} {path}");
+    }
+    server.ask_raw(As::Master, "PUT", "/1.2/rtm/words", "fool\nfoe\n").await.ok();
+    assert_eq!(newest(&server).await, by_master("set_words", json!({ "details": { "words": 2 } })));
+    server.master("DELETE", "/1.2/rtm/words", NOBODY).await.ok();
+    assert_eq!(newest(&server).await, by_master("remove_words", json!({})));
+    assert!(
+        server.ask(As::OtherMaster, "GET", AUDIT, NOBODY).await.ok()["results"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn what_was_refused_or_found_nothing_is_no_act() {
+    let server = Server::start().await;
+    for (method, path, body) in [
+        ("DELETE", "/1.2/rtm/bans?client_id=bob", NOBODY),
+        ("DELETE", "/1.2/rtm/words", NOBODY),
+        ("DELETE", "/1.2/rtm/chatrooms/none", NOBODY),
+        ("PUT", "/1.2/rtm/chatrooms/none", json!({ "name": "x" })),
+        ("POST", "/1.2/rtm/chatrooms/none/blacklists", json!({ "client_ids": ["bob"] })),
+        ("POST", "/1.2/rtm/chatrooms/none/member-infos", json!({ "clientId": "bob", "role": "Manager" })),
+        ("PUT", "/1.2/rtm/chatrooms/none/messages/none/recall", json!({ "from_client": "bob" })),
+    ] {
+        assert_eq!(server.master(method, path, body).await.status, 404, "{method} {path}");
+    }
+    assert_eq!(entries(&server, "").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_moderators_act_over_the_socket_has_her_id_role_and_address() {
+    let server = Server::start_with("", PROXIED).await;
+    let (_ann, _, room) = room_with(&server, "ann").await;
+    let infos = format!("{ROOMS}/{room}/member-infos");
+    server.master("POST", &infos, json!({ "clientId": "mia", "role": "Manager" })).await.ok();
+    // A line more, as a proxy adds it.
+    let raw = Raw::connect(server.address, "lc.protobuf2.3\r\nX-Forwarded-For: 192.0.2.7").await;
+    let mut mia = Guest::over(raw, "mia", Format::Binary);
+    mia.open(Open::default()).await;
+    let clients = vec!["ann".to_owned(), "x".repeat(65)];
+    for (restriction, action, details) in [
+        (Restriction::Silence, "silence", json!({ "lists": ["permanent"] })),
+        (Restriction::Block, "block", json!({})),
+    ] {
+        let ask = Ask::Impose { clients: clients.clone(), signature: None };
+        mia.ask(Command::Moderate(Box::new(Moderate { room: room.clone(), restriction, ask }))).await;
+        let expected = json!({
+            "action": action, "room": room.as_str(), "clients": ["ann"],
+            "actor": { "type": "client", "client_id": "mia", "role": "Manager" },
+            "address": "192.0.2.7", "details": details,
+        });
+        assert_eq!(
+            newest(&server).await,
+            expected,
+            "those that it reached: no word of the one that is no client id"
+        );
+    }
+    let lift = |room: &RoomId| {
+        let ask = Ask::Lift { clients: vec!["ann".to_owned()], signature: None };
+        Command::Moderate(Box::new(Moderate { room: room.clone(), restriction: Restriction::Silence, ask }))
+    };
+    mia.ask(lift(&room)).await;
+    let lifted = newest(&server).await;
+    assert_eq!(
+        (&lifted["action"], &lifted["details"]),
+        (&json!("unsilence"), &json!({ "lists": ["permanent", "temporary"] }))
+    );
+    // What she may not do is no act, and neither is what clients do with rooms of their own.
+    let before = entries(&server, "").await.len();
+    let mut bob = Guest::log_in(server.address, "bob").await.0;
+    bob.ask(lift(&room)).await;
+    bob.create().await;
+    assert_eq!(entries(&server, "").await.len(), before);
+    assert_eq!(entries(&server, "actor=client:mia").await.len(), 3);
+    assert_eq!(entries(&server, "actor=client:mia&action=block&client=ann").await.len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_uses_the_apps_key_is_told_apart() {
+    let server = Server::start_with("rooms_by_key = \"change\"", "").await;
+    let class = "/1.1/classes/_Conversation";
+    let fields = json!({ "tr": true, "name": "open", "ACL": { "*": { "read": true, "write": true } } });
+    let made = server.ask(As::App, "POST", class, fields).await.ok();
+    let path = format!("{class}/{}", made["objectId"].as_str().unwrap());
+    server.ask(As::App, "PUT", &path, json!({ "name": "other" })).await.ok();
+    let request = json!({ "method": "DELETE", "path": path });
+    server.ask(As::App, "POST", "/1.1/batch", json!({ "requests": [request] })).await.ok();
+    server.master("POST", class, json!({ "tr": true })).await.ok();
+    let acts: Vec<Value> = entries(&server, "actor=app_key").await;
+    let actions: Vec<_> = acts.iter().map(|act| act["action"].as_str().unwrap()).collect();
+    assert_eq!(actions, ["delete_room", "update_room", "create_room"]);
+    assert!(
+        acts.iter().all(|act| act["actor"] == json!({ "type": "app_key" }) && act["address"] == "127.0.0.1")
+    );
+    assert_eq!(entries(&server, "actor=master_key").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_lock_out_is_noted_once() {
+    let server = Server::start_with("", PROXIED).await;
+    for number in 0..25 {
+        let guess = format!("X-LC-Id: {APP}\r\nX-LC-Key: guess-{number},master\r\n");
+        server.ask(As::Headers(&guess), "GET", ROOMS, NOBODY).await;
+    }
+    // The right key is not looked at from here, either.
+    server.master("GET", AUDIT, NOBODY).await.refused(429, 429);
+    let expected = json!({
+        "action": "lock_out", "actor": { "type": "nobody" },
+        "address": "127.0.0.1", "details": { "key": "master" },
+    });
+    assert_eq!(entries(&server, "").await, [expected]);
+}
+
+#[tokio::test]
+async fn pages_go_on_where_the_one_before_ended() {
+    let server = Server::start().await;
+    for number in 0..25 {
+        let body = json!({ "name": format!("room {number}") });
+        server.master("POST", ROOMS, body).await.ok();
+        if number % 3 == 0 {
+            server.clock.jump(60_000);
+        }
+    }
+    let (mut seen, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = server.master("GET", &format!("{AUDIT}?limit=10&next={next}"), NOBODY).await.ok();
+        let names = page["results"].as_array().unwrap().iter();
+        seen.extend(names.map(|entry| entry["details"]["name"].as_str().unwrap().to_owned()));
+        // What happens meanwhile comes before, and moves nothing.
+        server.master("POST", ROOMS, json!({ "name": "later" })).await.ok();
+        match page["next"].as_str() {
+            Some(place) => place.clone_into(&mut next),
+            None => break,
+        }
+    }
+    let expected: Vec<String> = (0..25).rev().map(|number| format!("room {number}")).collect();
+    assert_eq!(seen, expected);
+
+    let from = START + 60_000;
+    let counted = entries(&server, &format!("from={from}&till={}", from + 59_999)).await.len();
+    assert_eq!(counted, 3, "those of one minute");
+    let dates = "from=2027-01-15T08:01:00Z&till=2027-01-15T09:01:59.999%2B01:00";
+    assert_eq!(entries(&server, dates).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_question_has_to_be_what_was_meant() {
+    let server = Server::start().await;
+    for query in [
+        "form=1",
+        "limit=-1",
+        "limit=x",
+        "from=yesterday",
+        "till=2027-01-01",
+        "actor=ann",
+        "actor=client:",
+        "action=dance",
+        "next=1",
+        "next=-",
+        "next=1-x",
+        "next=x-1",
+        "client=",
+        "room=a&room=b",
+    ] {
+        let words = server.master("GET", &format!("{AUDIT}?{query}"), NOBODY).await.refused(400, 400);
+        assert!(!words.contains("sql") && !words.contains("SELECT"), "{query}: {words}");
+    }
+    for query in [
+        "limit=0",
+        "limit=4000000000",
+        "next=",
+        "room=%27%3B--",
+        "client=%27%20OR%201%3D1",
+        "actor=client:%25",
+    ] {
+        assert_eq!(
+            server.master("GET", &format!("{AUDIT}?{query}"), NOBODY).await.ok(),
+            json!({ "results": [] })
+        );
+    }
+    for who in [As::App, As::Nobody, As::Headers("X-LC-Id: test-app\r\nX-LC-Key: test-master\r\n")] {
+        server.ask(who, "GET", AUDIT, NOBODY).await.refused(401, 401);
+    }
+    assert_eq!(
+        server.ask_raw(As::Master, "DELETE", AUDIT, "").await.status,
+        405,
+        "nobody can take anything out"
+    );
+}
+
+/// Names that try to be more than data: they come back as they were, and as one entry.
+#[tokio::test]
+async fn names_are_data() {
+    let server = Server::start().await;
+    for name in [
+        "a\nb",
+        "\r\n\r\nHTTP/1.1 200 OK",
+        "\"},{\"action\":\"kick",
+        "\u{1b}[2J",
+        "\u{202e}nna",
+        "%n%s",
+        "'; --",
+    ] {
+        let body = json!({ "client_id": name, "reason": name });
+        server.master("POST", "/1.2/rtm/bans", body).await.ok();
+        let head = format!(
+            "GET {AUDIT}?limit=1 HTTP/1.1\r\nHost: here\r\nConnection: close\r\nX-LC-Id: {APP}\r\n\
+             X-LC-Key: {MASTER_KEY},master\r\n\r\n"
+        );
+        let answer = server.send(head.as_bytes()).await.ok();
+        assert_eq!(answer["results"][0]["clients"], json!([name]));
+        assert_eq!(answer["results"][0]["details"]["reason"], name);
+        assert_eq!(answer["results"].as_array().unwrap().len(), 1);
+    }
+}
