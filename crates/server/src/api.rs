@@ -25,6 +25,7 @@ mod restrictions;
 mod rooms;
 mod routes;
 mod sign;
+mod trace;
 mod words;
 
 use std::sync::Arc;
@@ -86,6 +87,7 @@ fn for_apps() -> Routes {
         .and(conversations::routes())
         .and(words::routes())
         .and(audit::routes())
+        .and(trace::routes())
         .post("/1.1/batch", batch::run)
 }
 

@@ -5,6 +5,7 @@ mod cli;
 mod development_app;
 mod failure;
 mod log;
+mod operator;
 mod reload;
 mod serve;
 
@@ -29,6 +30,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags.into_sources()),
         Command::Config { command: ConfigCommand::Check { file } } => check(file),
+        Command::Operator(command) => operator::run(command).map_err(Failure::from),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

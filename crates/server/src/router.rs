@@ -29,8 +29,8 @@ use crate::{
     sync::{Mutex, MutexGuard},
 };
 
-pub use hub::{Hub, MessageAccount, Ordered, RoomAccount};
-pub use member::{Joined, Remote, Sdk, Session, Style};
+pub use hub::{Hub, MessageAccount, Ordered, Reach, RoomAccount};
+pub use member::{Came, Joined, Remote, Sdk, Session, Stay, Style};
 pub use turn::Turn;
 
 /// All apps of this node.

@@ -22,6 +22,7 @@ pub(crate) mod modify;
 pub(crate) mod post;
 pub(crate) mod role;
 pub(crate) mod signature;
+pub(crate) mod trace;
 pub(crate) mod words;
 
 use grandstand_protocol::{Code, Command, Downlink, Event, Fault, Request};

@@ -116,7 +116,7 @@ struct ByLimit {
 }
 
 impl OfMessage {
-    fn new(MessageAccount { fate, age, pending }: &MessageAccount) -> Self {
+    pub(super) fn new(MessageAccount { fate, age, pending }: &MessageAccount) -> Self {
         let eligible = i64::from(fate.eligible);
         let withheld = match fate.withheld {
             None => ByLimit::default(),

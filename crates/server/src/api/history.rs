@@ -119,7 +119,7 @@ fn edge(
 }
 
 /// A message as LeanCloud's back ends know it. Rooms have no receipts, so there is no `ack-at`.
-fn item(room: &RoomId, message: StoredMessage) -> Value {
+pub(super) fn item(room: &RoomId, message: StoredMessage) -> Value {
     let bin = matches!(message.body, Body::Binary(_));
     let data = match message.body {
         Body::Text(text) => text,

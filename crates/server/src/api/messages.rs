@@ -169,10 +169,11 @@ async fn edit(
     change_as(&node, app, caller, named, change).await
 }
 
+/// Who wrote it may be left out, which is ours.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Recalled {
-    from_client: String,
+    from_client: Option<String>,
     timestamp: Option<i64>,
 }
 
@@ -184,7 +185,7 @@ async fn recall(
     let named = Named {
         room: room.into(),
         message: message.into(),
-        author: Some(client_id("from_client", &recalled.from_client)?),
+        author: recalled.from_client.map(|author| client_id("from_client", &author)).transpose()?,
         timestamp: recalled.timestamp,
     };
     change_as(&node, app, caller, named, Change::Recall).await

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::operator::Operator;
 use crate::{
     apps::App,
     config::{Flags, Sources, file_limit},
@@ -29,7 +30,10 @@ Examples / 示例:
       正式运行。收到 SIGHUP 时重新加载应用、证书和日志级别。
   grandstand config check grandstand.toml
       Look for mistakes before a start or reload.
-      启动或重新加载之前检查配置。";
+      启动或重新加载之前检查配置。
+  grandstand rooms list
+      Ask a running server, here one that was started without configuration.
+      查询正在运行的服务器。";
 
 const SERVE_HELP: &str = "\
 Every key of the configuration file can come from the environment: GRANDSTAND_SECTION__KEY=VALUE,
@@ -49,6 +53,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    #[command(flatten)]
+    Operator(Operator),
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,7 +80,8 @@ pub(super) struct Serve {
     /// Data folder, ./grandstand-data by default · 数据目录
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// An app to serve; may be repeated, the first one gets the demo room · 应用，可重复
+    /// For tests, because others on this machine see arguments: an app to serve; may be repeated, the first one gets the
+    /// demo room. Else put apps into the configuration file · 仅供测试（参数对本机其他用户可见）：应用，可重复
     #[arg(long = "app", value_name = "ID:KEY:MASTERKEY", value_parser = parse_app)]
     apps: Vec<App>,
     /// Whether clients are held to 60 messages a minute and so on · 是否限制客户端频率

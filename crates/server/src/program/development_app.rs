@@ -28,20 +28,33 @@ struct Kept {
 
 /// Reads the app, or makes it.
 pub(super) fn load(data: &Path) -> Result<App, Failure> {
-    let path = data.join(FILE);
-    let refused = |cause| Failure::Data { path: path.clone(), cause };
-    let kept = match fs::read_to_string(&path) {
-        Ok(text) => toml::from_str::<Kept>(&text).map_err(|error| Failure::DevelopmentApp {
-            path: path.clone(),
-            problem: error.message().to_owned(),
-        })?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => make(data).map_err(refused)?,
-        Err(error) => return Err(refused(error)),
+    let mut app = match read(data)? {
+        Some(app) => app,
+        None => make(data).map_err(|cause| Failure::Data { path: data.join(FILE), cause })?.into(),
     };
-    let mut app = App::new(kept.id, kept.key, kept.master_key);
     app.name = Some("development".to_owned());
     app.demo = true;
     Ok(app)
+}
+
+/// The app, if it was made before.
+pub(super) fn read(data: &Path) -> Result<Option<App>, Failure> {
+    let path = data.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(Failure::Data { path, cause }),
+    };
+    match toml::from_str::<Kept>(&text) {
+        Ok(kept) => Ok(Some(kept.into())),
+        Err(error) => Err(Failure::DevelopmentApp { path, problem: error.message().to_owned() }),
+    }
+}
+
+impl From<Kept> for App {
+    fn from(kept: Kept) -> Self {
+        Self::new(kept.id, kept.key, kept.master_key)
+    }
 }
 
 fn make(data: &Path) -> io::Result<Kept> {

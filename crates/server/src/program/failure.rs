@@ -2,6 +2,7 @@
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf, process::ExitCode};
 
+use super::operator::Trouble;
 use crate::{
     config::ConfigError,
     gateway::tls::TlsError,
@@ -35,6 +36,8 @@ pub(super) enum Failure {
     Deaf,
     /// A second signal while connections were ending.
     Interrupted,
+    /// An operator's command did not come to its end.
+    Operator(Trouble),
 }
 
 impl Failure {
@@ -42,6 +45,7 @@ impl Failure {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Tls(_) | Self::DevelopmentApp { .. } => ExitCode::from(2),
+            Self::Operator(trouble) => trouble.exit_code(),
             _ => ExitCode::FAILURE,
         }
     }
@@ -119,6 +123,7 @@ impl fmt::Display for Failure {
                 writeln!(f, "{INTERRUPTED}")?;
                 "收到第二个信号，立即停止；已确认的消息不会丢失。"
             }
+            Self::Operator(trouble) => return trouble.fmt(f),
         };
         write!(f, "{chinese}")
     }
@@ -150,6 +155,12 @@ impl From<TlsError> for Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         Self::Open(error)
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self::Operator(trouble)
     }
 }
 

@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-pub use account::{MessageAccount, RoomAccount};
+pub use account::{MessageAccount, Reach, RoomAccount};
 
 /// The members of a room on this node.
 ///

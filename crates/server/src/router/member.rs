@@ -3,6 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{Arc, PoisonError},
+    time::Duration,
 };
 
 use grandstand_protocol::{AppId, ClientId, Format, Level, RoomId};
@@ -84,6 +85,26 @@ struct Place {
     hub: Arc<Hub>,
     block: Arc<Block>,
     epoch: u64,
+    came: Came,
+}
+
+/// How a session's stay in its room began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Came {
+    /// By the engine's clock.
+    pub at: Duration,
+    /// HIGH messages up to this number were not due to it.
+    pub due_after: u64,
+    /// Messages with higher numbers are shown to it as they come.
+    pub live_after: u64,
+}
+
+/// Where a session is, since when, and what it has surely received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stay {
+    pub room: RoomId,
+    pub came: Came,
+    pub confirmed: u64,
 }
 
 /// Positions of its room's ring that are not for a session and that it has not passed yet: what it sent itself.
@@ -145,6 +166,14 @@ impl Session {
         self.lock().as_ref().map(|place| self.describe(place))
     }
 
+    /// Its stay in its room.
+    pub fn stay(&self) -> Option<Stay> {
+        let place = self.lock();
+        let Place { hub, came, .. } = place.as_ref()?;
+        let confirmed = self.confirmed.load(Ordering::Relaxed);
+        Some(Stay { room: hub.room.clone(), came: *came, confirmed })
+    }
+
     /// Whether it is in this room.
     pub fn is_in(&self, room: &RoomId) -> bool {
         self.lock().as_ref().is_some_and(|place| place.hub.room == *room)
@@ -170,7 +199,11 @@ impl Session {
             self.confirmed.store(confirmed, Ordering::Relaxed);
         }
         let (block, delivered) = hub.insert(self, claimed.epoch, claimed.head);
-        *place = Some(Place { hub: Arc::clone(hub), block, epoch: claimed.epoch });
+        let now = hub.engine().now();
+        let came = Came { at: now, due_after: confirmed, live_after: delivered };
+        // Who joins once more has been here all the time.
+        let came = place.as_ref().map_or(came, |place| place.came);
+        *place = Some(Place { hub: Arc::clone(hub), block, epoch: claimed.epoch, came });
         delivered
     }
 

@@ -25,5 +25,6 @@ mod rooms;
 mod server;
 mod signatures;
 mod storage;
+mod trace;
 mod upstream;
 mod words;

@@ -240,7 +240,7 @@ async fn only_what_is_named_rightly_is_changed() {
         ("PUT", path.clone(), json!({ "message": "x", "timestamp": timestamp })),
         ("PUT", path.clone(), json!({ "from_client": "host", "timestamp": timestamp })),
         ("PUT", path.clone(), json!({ "from_client": "host", "message": "x", "timestamp": "now" })),
-        ("PUT", format!("{path}/recall"), json!({ "timestamp": timestamp })),
+        ("PUT", format!("{path}/recall"), json!({ "from_client": "x".repeat(65) })),
         ("DELETE", path.clone(), NOBODY),
         ("DELETE", format!("{path}?from_client=host&timestamp=now"), NOBODY),
     ] {
@@ -254,6 +254,10 @@ async fn only_what_is_named_rightly_is_changed() {
     let edited = json!({ "from_client": "host", "message": "new" });
     server.master("PUT", &path, edited).await.ok();
     assert_eq!(stored(&server, &room, &id).await.unwrap().body, Body::Text("new".to_owned()));
+    // Of a recall also the author.
+    server.master("PUT", &format!("{path}/recall"), json!({ "timestamp": timestamp + 1 })).await.refused(404, 4404);
+    server.master("PUT", &format!("{path}/recall"), json!({})).await.ok();
+    assert!(stored(&server, &room, &id).await.unwrap().recalled);
 }
 
 #[tokio::test]

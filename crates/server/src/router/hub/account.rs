@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use grandstand_protocol::{Level, MessageId};
-use grandstand_room::account::{Fate, Totals};
+use grandstand_protocol::{ClientId, Level, MessageId};
+use grandstand_room::{
+    account::{Fate, Totals},
+    session::SessionId,
+};
 
 use super::{Hub, Roster};
 use crate::{
@@ -32,6 +35,16 @@ pub struct RoomAccount {
     pub pending: [u64; 3],
 }
 
+/// How far a member has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    pub session: SessionId,
+    /// What waits for it, by level.
+    pub pending: [u64; 3],
+    /// Whether a message's turn has come for it; `None` if the message is not remembered, or was shown to nobody.
+    pub has_passed: Option<bool>,
+}
+
 /// Everything that decides about a room's deliveries, and nothing of it moves.
 struct Still<'a> {
     roster: &'a Roster,
@@ -42,10 +55,19 @@ struct Still<'a> {
 impl Hub {
     /// What became of a message; `None` if it is not remembered.
     pub fn message_account(&self, message: &MessageId) -> Option<MessageAccount> {
+        self.hold_still(|still| still.message(message, self.engine.now()))
+    }
+
+    /// The same, and at the same moment how far the sessions of a client have got that are here.
+    pub(crate) fn trace(
+        &self,
+        message: &MessageId,
+        client: &ClientId,
+    ) -> (Option<MessageAccount>, Vec<Reach>) {
         self.hold_still(|still| {
-            let fate = still.stage.account().fate(message)?;
-            let pending = fate.position.map_or(0, |position| still.pending(fate.level, position));
-            Some(MessageAccount { age: self.engine.now().saturating_sub(fate.entered), fate, pending })
+            let account = still.message(message, self.engine.now());
+            let place = account.as_ref().and_then(|known| Some((known.fate.level, known.fate.position?)));
+            (account, still.reaches(client, place))
         })
     }
 
@@ -87,6 +109,24 @@ impl Hub {
 }
 
 impl Still<'_> {
+    fn message(&self, message: &MessageId, now: Duration) -> Option<MessageAccount> {
+        let fate = self.stage.account().fate(message)?;
+        let pending = fate.position.map_or(0, |position| self.pending(fate.level, position));
+        Some(MessageAccount { age: now.saturating_sub(fate.entered), fate, pending })
+    }
+
+    fn reaches(&self, client: &ClientId, place: Option<(Level, u64)>) -> Vec<Reach> {
+        let head = self.stage.head();
+        let readers = self.blocks.iter().flat_map(|seats| seats.readers());
+        let own = readers.filter(|(session, _)| session.identity.client == *client);
+        let reach = own.map(|(session, cursor)| Reach {
+            session: session.identity.session,
+            pending: LEVELS.map(|level| head.next(level) - cursor.next(level)),
+            has_passed: place.map(|(level, position)| cursor.next(level) > position),
+        });
+        reach.collect()
+    }
+
     /// Members that have not passed this position, without those that it is not for.
     fn pending(&self, level: Level, position: u64) -> u64 {
         let readers = self.blocks.iter().flat_map(|seats| seats.readers());
@@ -117,12 +157,8 @@ impl Still<'_> {
 
 #[cfg(test)]
 mod tests {
-    use grandstand_protocol::{AppId, ClientId, Event, Format, Push, RoomId};
-    use grandstand_room::{
-        account::FATE_AGE,
-        clock::Millis,
-        session::{Identity, SessionId},
-    };
+    use grandstand_protocol::{AppId, Event, Format, Push, RoomId};
+    use grandstand_room::{account::FATE_AGE, clock::Millis, session::Identity};
     use tokio::time::{Instant, advance};
     use tokio_util::task::TaskTracker;
 

@@ -1,0 +1,134 @@
+//! The operators' command line: each sub-command asks a running server over REST, with the app's master key.
+
+mod ban;
+mod block;
+mod call;
+mod client;
+mod confirm;
+mod connection;
+mod kick;
+mod list;
+mod members;
+mod message;
+mod mute;
+mod output;
+mod rooms;
+mod stats;
+mod text;
+mod trace;
+mod trouble;
+mod words;
+
+use std::io;
+
+use clap::{Args, Subcommand};
+
+pub(super) use self::trouble::Trouble;
+use self::{client::Client, connection::Connection, output::Output};
+
+/// What an operator asks for.
+#[derive(Debug, Subcommand)]
+pub(super) enum Operator {
+    /// List, show, make and delete rooms · 聊天室：列出、查看、创建、删除
+    #[command(after_help = LOOK_UP)]
+    Rooms(Asked<rooms::Rooms>),
+    /// Who is in a room · 聊天室里的人
+    #[command(after_help = LOOK_UP)]
+    Members(Asked<members::Members>),
+    /// Silence clients in a room · 在聊天室里禁言
+    #[command(after_help = LOOK_UP)]
+    Mute(Asked<mute::Mute>),
+    /// End the silence of clients · 解除禁言
+    #[command(after_help = LOOK_UP)]
+    Unmute(Asked<mute::Unmute>),
+    /// Who is silenced in a room · 聊天室里被禁言的人
+    #[command(after_help = LOOK_UP)]
+    Mutes(Asked<mute::Mutes>),
+    /// Put clients out of a room and keep them out · 移出聊天室并拉黑
+    #[command(after_help = LOOK_UP)]
+    Block(Asked<block::Block>),
+    /// Let clients into a room again · 解除聊天室黑名单
+    #[command(after_help = LOOK_UP)]
+    Unblock(Asked<block::Unblock>),
+    /// Who is blocked from a room · 聊天室黑名单
+    #[command(after_help = LOOK_UP)]
+    Blocks(Asked<block::Blocks>),
+    /// Keep clients or networks out of the app · 全应用封禁客户端或地址
+    #[command(after_help = LOOK_UP)]
+    Ban(Asked<ban::Ban>),
+    /// End a ban · 解除全应用封禁
+    #[command(after_help = LOOK_UP)]
+    Unban(Asked<ban::Unban>),
+    /// Who is banned from the app · 全应用封禁名单
+    #[command(after_help = LOOK_UP)]
+    Bans(Asked<ban::Bans>),
+    /// Take clients out of a room, or log them out · 移出聊天室，或强制下线
+    #[command(after_help = LOOK_UP)]
+    Kick(Asked<kick::Kick>),
+    /// Send and recall messages, and say why somebody did not get one · 发送、撤回、追踪消息
+    #[command(after_help = LOOK_UP)]
+    Message(Asked<message::Message>),
+    /// The app's list of words that nobody is to see · 敏感词表
+    #[command(after_help = LOOK_UP)]
+    Words(Asked<words::Words>),
+    /// How many are online, and how many were today · 在线人数与今日登录人数
+    #[command(after_help = LOOK_UP)]
+    Stats(Asked<stats::Stats>),
+}
+
+const LOOK_UP: &str = "\
+Without --app-id and a key, the app of a server that runs without configuration is taken from its data folder.
+The master key comes from --key-file, else from GRANDSTAND_MASTER_KEY; never from the command line, which others see.
+未指定应用时，使用数据目录里的开发应用。Master Key 来自 --key-file 或环境变量 GRANDSTAND_MASTER_KEY。
+
+Exit codes / 退出码: 0 done 成功, 1 failed 失败, 2 wrong use 用法错误.  More / 详见: docs/operating.md";
+
+/// A sub-command's own arguments, and where its server is.
+#[derive(Debug, Args)]
+pub(super) struct Asked<T: Args> {
+    #[command(flatten)]
+    what: T,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// The server that is asked, and where its answers go.
+struct Desk {
+    client: Client,
+    output: Output,
+}
+
+/// Carries out what was asked.
+pub(super) fn run(command: Operator) -> Result<(), Trouble> {
+    match command {
+        Operator::Rooms(asked) => asked.run(rooms::run),
+        Operator::Members(asked) => asked.run(members::run),
+        Operator::Mute(asked) => asked.run(mute::mute),
+        Operator::Unmute(asked) => asked.run(mute::unmute),
+        Operator::Mutes(asked) => asked.run(mute::show),
+        Operator::Block(asked) => asked.run(block::block),
+        Operator::Unblock(asked) => asked.run(block::unblock),
+        Operator::Blocks(asked) => asked.run(block::show),
+        Operator::Ban(asked) => asked.run(ban::ban),
+        Operator::Unban(asked) => asked.run(ban::unban),
+        Operator::Bans(asked) => asked.run(ban::show),
+        Operator::Kick(asked) => asked.run(kick::run),
+        Operator::Message(asked) => asked.run(message::run),
+        Operator::Words(asked) => asked.run(words::run),
+        Operator::Stats(asked) => asked.run(stats::run),
+    }
+}
+
+impl<T: Args> Asked<T> {
+    fn run(self, work: impl AsyncFnOnce(T, &mut Desk) -> Result<(), Trouble>) -> Result<(), Trouble> {
+        let output = Output::new(self.connection.json);
+        let mut desk = Desk { client: Client::connect(&self.connection)?, output };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let worked = runtime.map_err(Trouble::Runtime)?.block_on(work(self.what, &mut desk));
+        match worked.and_then(|()| desk.output.finish()) {
+            // Whoever reads has enough, as `head` does.
+            Err(Trouble::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
