@@ -184,7 +184,8 @@ pub(super) async fn change(
     }
     let room = RoomId::new(room);
     may_write(node, by, &room).await?;
-    let room = rooms::change(node, &by.app.id, by.by(), &room, fields).await?;
+    let changed = rooms::change(node, &by.app.id, by.by(), &room, fields).await;
+    let room = changed.map_err(in_storage_words)?;
     Ok(if saving.wants_whole() {
         Keys::default().of(&room)
     } else {
@@ -213,11 +214,11 @@ pub(super) async fn delete(node: &Arc<Node>, by: &Authenticated, listed: &str) -
 
 /// The room, with the storage's own word where there is none.
 async fn find(node: &Node, app: &AppId, room: &RoomId) -> Result<Room, ApiError> {
-    record::find(node, app, room).await.map_err(|fault| {
-        let is_absent = fault.is(Code::ConversationNotFound);
-        let error = ApiError::from(fault);
-        if is_absent { error.with_code(NO_SUCH_OBJECT) } else { error }
-    })
+    record::find(node, app, room).await.map_err(|fault| in_storage_words(fault.into()))
+}
+
+fn in_storage_words(error: ApiError) -> ApiError {
+    if error.is(Code::ConversationNotFound) { error.with_code(NO_SUCH_OBJECT) } else { error }
 }
 
 async fn may_write(node: &Node, by: &Authenticated, room: &RoomId) -> Result<(), ApiError> {

@@ -45,6 +45,11 @@ impl ApiError {
         Self { code, ..self }
     }
 
+    /// Whether a rule of chat refused with this code.
+    pub(super) fn is(&self, code: Code) -> bool {
+        self.code == code.number()
+    }
+
     /// The body as a value, for answers that hold several.
     pub(super) fn to_json(&self) -> Value {
         let mut body = Map::new();

@@ -13,7 +13,7 @@ use super::{error::ApiError, messages::client_id};
 use crate::{
     apps::App,
     node::Node,
-    service::signature::{Asked, may},
+    service::signature::{self, Asked},
     store::StoredMessage,
 };
 
@@ -89,14 +89,18 @@ impl Signed {
             return Ok(());
         }
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let client = given(self.client_id).unwrap_or_default();
-        let signature = given(self.signature).map(|signature| Signature {
+        let asked = Asked::History { room };
+        let (client, signature) = (given(self.client_id), given(self.signature));
+        if client.is_none() && signature.is_none() {
+            return Err(signature::missing(asked).into());
+        }
+        let signature = signature.map(|signature| Signature {
             signature,
             timestamp: self.signature_ts.unwrap_or_default(),
             nonce: self.nonce.unwrap_or_default(),
         });
-        let client = client_id("client_id", &client)?;
-        may(node, app, &client, Asked::History { room }, signature.as_ref())?;
+        let client = client_id("client_id", &client.unwrap_or_default())?;
+        signature::may(node, app, &client, asked, signature.as_ref())?;
         Ok(())
     }
 }

@@ -53,8 +53,8 @@ async fn sign_asked(
 /// A signature for whoever has this session token, if the app's hook agrees.
 async fn sign_login(node: &Node, app: &App, address: IpAddr, token: &Token) -> Result<Json<Value>, ApiError> {
     let Some(settings) = &app.accounts else {
-        let error = "this app has no user accounts here: set [apps.accounts], or log in with a client id of your own \
-            instead of a user object";
+        let error = "this app has no user accounts here: set [apps.accounts] or [apps.upstream], or log in with a \
+            client id of your own instead of a user object";
         return Err(ApiError::new(StatusCode::NOT_FOUND, error));
     };
     let found = node.accounts.whose(app, settings, &token.session_token).await;

@@ -132,10 +132,11 @@ pub(super) async fn admit(
 ) -> Result<Admitted, Fault> {
     let mentions = mentions(&post.mentions);
     within_size(node, &post.body, &mentions, post.extras)?;
-    for_members(app, caller, &post.room)?;
+    // Who is blocked is told so, and not to join first.
     if let Some(client) = caller.client() {
         node.moderation.may_send(&app.id, &post.room, client, node.clock.wall()).await?;
     }
+    for_members(app, caller, &post.room)?;
     if app.hooks.is_some() {
         // A message that cannot be sent is none of the hook's business.
         must_exist(node, app, &post.room).await?;

@@ -51,9 +51,7 @@ pub(crate) fn may(
         return Ok(None);
     }
     let refuse = |detail: String| Fault::because(asked.code(), detail);
-    let missing =
-        || refuse("this app wants this signed by its own server; set a signature factory".to_owned());
-    let offered = offered.ok_or_else(missing)?;
+    let offered = offered.ok_or_else(|| missing(asked))?;
     let purpose = match asked {
         Asked::Login => Purpose::Login,
         Asked::Create { members } => Purpose::Create { members, may_be_empty: app.signatures.empty_members },
@@ -69,6 +67,11 @@ pub(crate) fn may(
     still_holds(node, app, client, verified, asked)?;
     use_up(node, app, verified).map_err(|detail| refuse(detail.to_owned()))?;
     Ok(Some(verified))
+}
+
+/// What is said to whoever brings no signature.
+pub(crate) fn missing(asked: Asked<'_>) -> Fault {
+    Fault::because(asked.code(), "this app wants this signed by its own server; set a signature factory")
 }
 
 /// A kick takes back what was signed before it.

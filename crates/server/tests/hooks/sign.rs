@@ -145,3 +145,28 @@ async fn without_accounts_there_is_nothing_to_sign() {
     let server = Server::start().await;
     server.ask(As::App, "POST", POSTED, json!({ "session_token": "any" })).await.refused(404, 404);
 }
+
+#[tokio::test]
+async fn without_an_address_the_upstream_knows_whose_a_token_is() {
+    let storage = Engine::start(|call| match asks_accounts(call) {
+        true if call.head.contains("x-lc-session: token-of-tom\r\n") => user("tom"),
+        _ => Reply::Whole(400, "", json!({ "code": 211, "error": "Could not find user." }).to_string()),
+    })
+    .await;
+    let upstream = format!("[apps.upstream]\norigin = \"http://{}\"\n", storage.address);
+    let server = Server::start_with(&upstream, "").await;
+    let asked = json!({ "session_token": "token-of-tom" });
+    assert_eq!(server.ask(As::App, "POST", POSTED, asked.clone()).await.ok()["client_id"], "tom");
+    let call = storage.called("me", |_| true).await;
+    assert_eq!(call.path, "/1.1/users/me", "{call:?}");
+    assert!(call.head.contains(&format!("x-lc-key: {KEY}\r\n")), "{call:?}");
+    let unknown = json!({ "session_token": "another" });
+    server.ask(As::App, "POST", POSTED, unknown).await.refused(400, 211);
+
+    let accounts = Engine::start(|_| user("tim")).await;
+    let lines = format!("{upstream}[apps.accounts]\nurl = \"http://{}/whose\"\n", accounts.address);
+    let server = Server::start_with(&lines, "").await;
+    let asked_before = storage.calls("me").len();
+    assert_eq!(server.ask(As::App, "POST", POSTED, asked).await.ok()["client_id"], "tim", "its own address");
+    assert_eq!(storage.calls("me").len(), asked_before, "the upstream is not asked then");
+}

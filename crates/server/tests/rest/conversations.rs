@@ -34,7 +34,7 @@ async fn an_object_lives_as_in_the_storage() {
 
     assert_eq!(server.master("DELETE", &path, Value::Null).await.ok(), json!({}));
     server.ask(As::App, "GET", &path, Value::Null).await.refused(404, 101);
-    server.master("PUT", &path, json!({})).await.refused(404, 4303);
+    server.master("PUT", &path, json!({})).await.refused(404, 101);
     server.master("DELETE", &path, Value::Null).await.ok();
 }
 

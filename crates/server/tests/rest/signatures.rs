@@ -30,7 +30,7 @@ async fn history_is_signed_for_this_room_and_reader() {
         ask(&format!("{who}=reader&{rest}")).await.refused(403, 4302);
         ask(&format!("{rest}&signature={good}")).await.refused(400, 400);
     }
-    server.master("GET", "/1.2/rtm/chatrooms/another/messages", Value::Null).await.refused(400, 400);
+    server.master("GET", "/1.2/rtm/chatrooms/another/messages", Value::Null).await.refused(403, 4302);
 }
 
 #[tokio::test]

@@ -18,9 +18,9 @@ use crate::{
 pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<String>) -> App {
     let named = named(index, &written.id);
     let rules = written.levels.into_iter().zip(1..);
-    let accounts = accounts::into_settings(written.accounts, &named, problems);
     let hooks = hooks::into_settings(written.hooks, written.webhook, &named, problems);
     let upstream = upstream::into_settings(written.upstream, &named, problems);
+    let accounts = accounts::into_settings(written.accounts, upstream.as_ref(), &named, problems);
     let levels = rules
         .filter_map(|(rule, number)| {
             let refuse = |problem| problems.push(format!("{named}: level rule {number}: {problem}"));
