@@ -20,6 +20,7 @@ mod member_infos;
 mod messages;
 mod parameters;
 mod passing;
+mod purges;
 mod realtime;
 mod restrictions;
 mod rooms;
@@ -84,6 +85,7 @@ fn for_apps() -> Routes {
         .and(restrictions::routes())
         .and(member_infos::routes())
         .and(bans::routes())
+        .and(purges::routes())
         .and(conversations::routes())
         .and(words::routes())
         .and(audit::routes())

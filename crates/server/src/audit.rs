@@ -33,6 +33,7 @@ pub(crate) enum Action {
     UpdateRoom,
     DeleteRoom,
     Kick,
+    KickFromRoom,
     Silence,
     Unsilence,
     Block,
@@ -46,6 +47,7 @@ pub(crate) enum Action {
     EditMessage,
     RecallMessage,
     DeleteMessage,
+    Purge,
     /// Too many wrong keys came from an address.
     LockOut,
 }
@@ -57,6 +59,7 @@ impl Action {
         Self::UpdateRoom,
         Self::DeleteRoom,
         Self::Kick,
+        Self::KickFromRoom,
         Self::Silence,
         Self::Unsilence,
         Self::Block,
@@ -70,6 +73,7 @@ impl Action {
         Self::EditMessage,
         Self::RecallMessage,
         Self::DeleteMessage,
+        Self::Purge,
         Self::LockOut,
     ];
 
@@ -80,6 +84,7 @@ impl Action {
             Self::UpdateRoom => "update_room",
             Self::DeleteRoom => "delete_room",
             Self::Kick => "kick",
+            Self::KickFromRoom => "kick_from_room",
             Self::Silence => "silence",
             Self::Unsilence => "unsilence",
             Self::Block => "block",
@@ -93,6 +98,7 @@ impl Action {
             Self::EditMessage => "edit_message",
             Self::RecallMessage => "recall_message",
             Self::DeleteMessage => "delete_message",
+            Self::Purge => "purge",
             Self::LockOut => "lock_out",
         }
     }

@@ -24,6 +24,8 @@ pub trait Bus: Send + Sync + 'static {
 pub enum News {
     /// Something for the members of a room.
     Room(RoomNews),
+    /// An edit or a recall of which only those hear who have not got the message yet.
+    Amended(RoomNews),
     /// A client id is in a room now, and in no other.
     Claimed { app: AppId, client: ClientId, room: RoomId, epoch: u64, scope: OneRoomPer },
     /// All sessions of a client id ended for good; they hear why.

@@ -88,6 +88,7 @@ impl Fanout {
     pub fn receive(&self, news: News) {
         match news {
             News::Room(news) => self.to_room(news),
+            News::Amended(news) => self.amend(news),
             News::Claimed { app, client, room, epoch, scope } => {
                 self.router.app(&app).obey(&client, &room, epoch, scope);
             }
@@ -132,6 +133,11 @@ impl Fanout {
             let ended = session.identity.session;
             session.outbox.signal(Signal::SessionEnded { session: ended, ending: Ending::Told });
         }
+    }
+
+    fn amend(&self, news: RoomNews) {
+        let Some(hub) = self.router.app(&news.app).existing_hub(&news.room) else { return };
+        hub.stage().amend(&Broadcast::new(news, self.clock.wall()));
     }
 
     fn to_room(&self, news: RoomNews) {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod cluster;
 pub mod config;
 mod demo;
+mod exclusive;
 pub mod fanout;
 pub mod gateway;
 pub mod hook;

@@ -30,6 +30,7 @@ use crate::{
     clock::Clock,
     cluster::{Bus, LocalBus},
     config::Config,
+    exclusive::Exclusive,
     fanout::{Engine, Fanout},
     gateway::{admission::Logins, close::Close, outbox::Signal},
     hook::Hooks,
@@ -86,6 +87,8 @@ pub struct Node {
     pub(crate) accounts: Accounts,
     /// Who did what.
     pub(crate) audit: Audit,
+    /// What is under way of each app that may be only once.
+    pub(crate) exclusive: Arc<Exclusive>,
     random: Mutex<StdRng>,
     started_at: Instant,
 }
@@ -165,6 +168,7 @@ impl Node {
             hooks,
             upstreams,
             accounts: Accounts::default(),
+            exclusive: Arc::default(),
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,
         });

@@ -20,6 +20,7 @@ pub(crate) mod kick;
 pub(crate) mod moderate;
 pub(crate) mod modify;
 pub(crate) mod post;
+pub(crate) mod purge;
 pub(crate) mod role;
 pub(crate) mod signature;
 pub(crate) mod trace;

@@ -22,8 +22,8 @@ pub use audit::{ActorFilter, AuditActor, AuditEntry, AuditPlace, AuditQuery, Aud
 pub use moderation::{Listed, ModerationStore, RoleRow, RuleError};
 pub use record::{
     Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, Most, NewMessage, NodeId, Patched,
-    Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
-    TokenKeys, Visitor, Will, WillSent,
+    Place, Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
+    TokenKeys, Visitor, Will, WillSent, Writing, Writings, WritingsQuery,
 };
 pub use sqlite::{OpenError, SqliteStore};
 pub use words::WordStore;
@@ -204,6 +204,10 @@ pub trait Store: AuditStore + ModerationStore + WordStore + Send + Sync + 'stati
         sender: Option<&ClientId>,
         query: &HistoryQuery,
     ) -> Result<Vec<(RoomId, StoredMessage)>, StoreError>;
+
+    /// What one client wrote and has not been recalled. One step of the search looks at some ten thousand messages at
+    /// most, so it may find nothing and still have to go on. Without such a room it finds nothing.
+    async fn writings(&self, app: &AppId, query: &WritingsQuery) -> Result<Writings, StoreError>;
 
     /// Patches of a room later than `after`, oldest first, the newest `limit` of them.
     async fn patches(

@@ -75,19 +75,24 @@ impl Stage {
 
     /// Takes an event in, for so many members; returns its level and position.
     pub(super) fn enter(&mut self, broadcast: &Arc<Broadcast>, eligible: u32, now: Duration) -> (Level, u64) {
+        let changes = self.amend(broadcast);
+        let level = broadcast.level();
+        let entry = Entry { broadcast: Arc::clone(broadcast), changes };
+        self.account.enter(level, broadcast.account_entry(), eligible, now);
+        (level, self.ring.push(level, entry, broadcast.size(), now))
+    }
+
+    /// Of an edit or a recall: whoever has not got the message yet gets it as it is now. Returns where that is.
+    pub(super) fn amend(&mut self, broadcast: &Broadcast) -> Option<(Level, u64)> {
         let is_wanted = |entry: &Entry| broadcast.changes(&entry.broadcast);
-        let changes = if broadcast.is_patch() { self.ring.find(is_wanted) } else { None };
-        if let Some((level, position)) = changes
-            && let Some(waiting) = self.ring.get(level, position)
+        let (level, position) = if broadcast.is_patch() { self.ring.find(is_wanted)? } else { return None };
+        if let Some(waiting) = self.ring.get(level, position)
             && let Some(edited) = broadcast.edited(&waiting.broadcast)
         {
             let entry = Entry { broadcast: Arc::new(edited), changes: None };
             self.ring.replace(level, position, entry);
         }
-        let level = broadcast.level();
-        let entry = Entry { broadcast: Arc::clone(broadcast), changes };
-        self.account.enter(level, broadcast.account_entry(), eligible, now);
-        (level, self.ring.push(level, entry, broadcast.size(), now))
+        Some((level, position))
     }
 
     /// An event that nobody is shown.

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     apps::App,
+    audit::{Act, Action},
     cluster::News,
     hook::{self, Membership},
     node::Node,
@@ -57,6 +58,10 @@ pub(crate) async fn expel(
         }
         None => take_out(node, app, caller, &room, clients).await?,
     };
+    if !out.is_empty() {
+        let act = Act::new(Action::KickFromRoom).room(&room).clients(&out).until(blocked_until);
+        node.audit.record(&app.id, caller, act).await;
+    }
     let by = caller.client().map_or_else(String::new, ToString::to_string);
     let told = News::Told { app: app.id.clone(), clients: out.clone(), event: Event::Left { room, by } };
     Ok(Expelled { clients: out, told, block })

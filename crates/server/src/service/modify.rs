@@ -70,18 +70,42 @@ pub(crate) async fn change(
         *body = rewritten;
     }
     let (edit, filtered) = edit(node, app, change)?;
-    let now = node.clock.wall();
-    let patched = node.store.modify(&app.id, &room, &message, Some(&author), edit, now).await;
-    let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
-    node.gaps.changed(&app.id, &room);
+    let modified = make(node, app, caller, (&room, &message), &author, (edit, filtered)).await?;
     audit(node, app, caller, action, (&room, &message), &author).await;
+    Ok(modified)
+}
+
+/// Recalls a message of `author` as one of many: no hook is asked, and the audit log notes all of them at once.
+pub(super) async fn recall(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    place: (&RoomId, &MessageId),
+    author: &ClientId,
+) -> Result<Modified, Fault> {
+    make(node, app, caller, place, author, (Edit::Recall, false)).await
+}
+
+/// The one way of all edits and recalls into the store.
+async fn make(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    (room, message): (&RoomId, &MessageId),
+    author: &ClientId,
+    (edit, filtered): (Edit, bool),
+) -> Result<Modified, Fault> {
+    let now = node.clock.wall();
+    let patched = node.store.modify(&app.id, room, message, Some(author), edit, now).await;
+    let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
+    node.gaps.changed(&app.id, room);
     let patched_at = patched.patched_at;
-    let event = patched.into_patch(&room);
+    let event = patched.into_patch(room);
     let correction = filtered.then(|| Correction::of_edited(caller, &event)).flatten();
     let news = RoomNews {
         app: app.id.clone(),
         event,
-        room,
+        room: room.clone(),
         level: Level::High,
         number: None,
         // The back end's change is news to the author, too.
@@ -147,6 +171,11 @@ pub(crate) async fn author_of(
 }
 
 impl Modified {
+    /// Changes it for those members only who have not got the message yet. The others find out from history.
+    pub(super) async fn announce_to_the_late(self, node: &Node) {
+        node.bus.publish(News::Amended(self.news)).await;
+    }
+
     /// Tells the room. Comes after the answer to whoever asked.
     pub(crate) async fn announce(self, node: &Node) {
         node.bus.publish(News::Room(self.news)).await;

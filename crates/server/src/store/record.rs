@@ -103,6 +103,48 @@ pub enum Edit {
     Recall,
 }
 
+/// A search for what one client wrote, from the newest to the oldest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WritingsQuery {
+    /// In this room; else in all of the app.
+    pub room: Option<RoomId>,
+    pub author: ClientId,
+    /// Times that are looked at, both included.
+    pub from: Millis,
+    pub till: Millis,
+    /// Behind this place; where none is given, from the newest.
+    pub after: Option<Place>,
+    /// How many to find.
+    pub limit: usize,
+}
+
+/// A place in the order of an app's messages. Its parts mean nothing outside of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub timestamp: i64,
+    pub room: i64,
+    pub number: i64,
+}
+
+/// What one step of such a search has found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Writings {
+    /// Messages that are not recalled.
+    pub found: Vec<Writing>,
+    /// Where the next step begins; `None` when there is nothing more.
+    pub next: Option<Place>,
+}
+
+/// A message that a client wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writing {
+    pub place: Place,
+    pub room: RoomId,
+    pub message: MessageId,
+    /// How many live messages of the room came after it; of an imported one, more than there are.
+    pub newer: u64,
+}
+
 /// A message after an edit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Patched {

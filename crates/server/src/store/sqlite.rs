@@ -21,6 +21,7 @@ mod visitors;
 mod wills;
 mod words;
 mod writer;
+mod writings;
 
 use std::{path::Path, thread::JoinHandle};
 
@@ -42,7 +43,8 @@ pub use open::OpenError;
 use super::{
     AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, Known,
     LiveSession, ModifyError, Most, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention,
-    Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Visitor, Will, WillSent,
+    Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Visitor, Will, WillSent, Writings,
+    WritingsQuery,
 };
 use ledger::Ledger;
 use lookups::Lookups;
@@ -253,6 +255,15 @@ impl Store for SqliteStore {
             .run(move |connection| {
                 history_of_app::page(connection, &app, sender.as_ref(), &query)
                     .map_err(|error| readers::failed(&error))
+            })
+            .await
+    }
+
+    async fn writings(&self, app: &AppId, query: &WritingsQuery) -> Result<Writings, StoreError> {
+        let (app, query) = (app.clone(), query.clone());
+        self.searches
+            .run(move |connection| {
+                writings::step(connection, &app, &query).map_err(|error| readers::failed(&error))
             })
             .await
     }

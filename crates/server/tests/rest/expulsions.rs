@@ -56,6 +56,9 @@ async fn who_is_taken_out_of_a_room_hears_so_and_stays_logged_in() {
     assert_eq!(online(&server, &room), 2);
     let again = remove(&server, &room, json!({ "client_ids": ["nobody"] })).await;
     assert_eq!(again, json!({ "removed": [] }));
+    let acts = server.master("GET", "/1.2/rtm/audit?action=kick_from_room", Value::Null).await.ok();
+    let [act] = &acts["results"].as_array().unwrap()[..] else { panic!("one act: {acts}") };
+    assert_eq!((&act["clients"], &act["room"]), (&json!(["ann"]), &json!(room.as_str())));
 }
 
 #[tokio::test]

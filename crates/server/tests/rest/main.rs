@@ -17,6 +17,7 @@ mod http;
 mod isolation;
 mod messages;
 mod moderation;
+mod purges;
 mod quotas;
 #[path = "../gateway/raw.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]

@@ -18,6 +18,7 @@ mod tokens;
 mod visitors;
 mod wills;
 mod words;
+mod writings;
 
 use std::sync::Arc;
 
@@ -59,6 +60,7 @@ macro_rules! whole_suite {
             gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_leave_out_the_recalled;
             modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may
                 who_may_do_all_names_no_author a_deleted_message_is_gone                 patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;
+            writings: are_found_newest_first are_found_in_steps;
             rooms: made_once_and_found changed_by_one_at_a_time changed_never_backwards a_refused_change_changes_nothing
                 removed_with_everything imported_as_they_were last_message_follows;
             query: equals_the_model looks_up_by_index counts pages_through;
