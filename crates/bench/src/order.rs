@@ -106,8 +106,10 @@ pub(crate) struct Run {
     /// In µs of the common clock: messages that should go in it are measured.
     pub(crate) from: u64,
     pub(crate) until: u64,
-    /// Decode and check every frame.
+    /// Decode every frame.
     pub(crate) verify: bool,
+    /// All members of a room have its messages in the same order.
+    pub(crate) ordered: bool,
     /// Say which messages all sampled members have.
     pub(crate) tell: bool,
 }
@@ -117,10 +119,17 @@ pub(crate) struct Run {
 pub(crate) struct Findings {
     /// In the whole run, each counted once for each member.
     pub(crate) received: [u64; 3],
-    /// Came again to the same member; without `verify` also what came behind a later one.
+    /// Came again to the same member.
     pub(crate) repeated: [u64; 3],
-    /// Came for the first time, behind a later one of their publisher and level; known with `verify` only.
+    /// Came for the first time, behind a later one of their publisher and level.
     pub(crate) disordered: [u64; 3],
+    /// Came to members of a room in different orders; means nothing when something is missing.
+    pub(crate) disagreed: [u64; 3],
+    /// Have not come though later ones of their publisher and level have: so members see that they miss something.
+    pub(crate) skipped: [u64; 3],
+    /// µs from when a message should have gone until a member saw that it misses it: the longest. Known of messages of
+    /// the window that other members have.
+    pub(crate) noticed: Option<u64>,
     /// Of the messages that should have gone in the window.
     pub(crate) delivered: [u64; 3],
     /// Of those as well.
@@ -151,9 +160,12 @@ impl Findings {
             self.received[level] += other.received[level];
             self.repeated[level] += other.repeated[level];
             self.disordered[level] += other.disordered[level];
+            self.disagreed[level] += other.disagreed[level];
+            self.skipped[level] += other.skipped[level];
             self.delivered[level] += other.delivered[level];
             self.latencies[level].add(&other.latencies[level]);
         }
+        self.noticed = self.noticed.max(other.noticed);
         self.arrived += other.arrived;
         self.seconds.resize(self.seconds.len().max(other.seconds.len()), 0);
         for (sum, count) in self.seconds.iter_mut().zip(other.seconds) {

@@ -139,8 +139,8 @@ fn slow_members(report: &mut Report, with: &Measured, found: &Findings, slow: u3
             report.share(key, label, found.received[level], expected);
         }
     }
-    let again = found.repeated.iter().sum::<u64>();
-    report.faults("slow_repeated", "came to them again, or out of order", again);
+    report.faults("slow_repeated", "came to them again", found.repeated.iter().sum());
+    report.faults("slow_disordered", "came to them out of order", found.disordered.iter().sum());
     let closed: u64 = found.closed.values().map(|&count| u64::from(count)).sum();
     report.count("slow_closed", "lost their connection", closed);
     if closed > 0 {
@@ -151,7 +151,9 @@ fn slow_members(report: &mut Report, with: &Measured, found: &Findings, slow: u3
     }
     // Who comes back may get again what it had not confirmed.
     if found.repeated[0] > 0 && closed == 0 {
-        report
-            .warn(format!("{} HIGH messages came to slow members again or out of order", found.repeated[0]));
+        report.warn(format!("{} HIGH messages came to slow members again", found.repeated[0]));
+    }
+    if found.disordered[0] > 0 {
+        report.warn(format!("{} HIGH messages came to slow members out of order", found.disordered[0]));
     }
 }

@@ -150,6 +150,8 @@ impl Stage {
             from,
             until,
             verify: self.traffic.verify,
+            // Others are promised none.
+            ordered: !self.traffic.transient,
             tell: matches!(tempo, Tempo::InFlight(_)),
         };
         let arrived = self.fleet.begin(run).await?;

@@ -6,7 +6,7 @@ use crate::{
     clock,
     marker::Marker,
     order::{Findings, Key, Run},
-    seen::Seen,
+    sequence::{Came, Sequences},
 };
 
 /// Messages of which the time to the last member is kept, at most.
@@ -16,13 +16,9 @@ const KEPT: usize = 300_000;
 pub(crate) struct Tally {
     run: Run,
     found: Findings,
-    /// For each member and stream (a publisher's messages of one level): the last sequence that came.
-    latest: Vec<u32>,
-    streams: usize,
+    sequences: Sequences,
     rooms: usize,
-    /// With `verify`: all that came, for each member and stream.
-    seen: Vec<Seen>,
-    /// Of each stream of the run: its messages.
+    /// Of each publisher and level.
     messages: Vec<Stream>,
     kept: usize,
     /// Sampled members of each room; what all of them have is told.
@@ -35,10 +31,20 @@ pub(crate) struct Tally {
 struct Stream {
     /// The sequence of the first one of the window.
     first: u32,
-    /// Members who have it, and µs until the last of these had.
-    last: Vec<(u32, u64)>,
+    reached: Vec<Reached>,
     /// Sampled members who have it, from sequence 1.
     sampled: Vec<u32>,
+}
+
+/// How far a message has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Reached {
+    /// Who have it.
+    members: u32,
+    /// µs until the last of these had.
+    last: u64,
+    /// When it should have gone; 0 while nobody has it.
+    intended: u64,
 }
 
 /// Who received something.
@@ -52,15 +58,12 @@ impl Tally {
     /// `sampled`: how many members of each room are.
     pub(crate) fn new(run: Run, members: usize, sampled: Vec<u32>) -> Self {
         let rooms = sampled.len();
-        let streams = usize::from(run.publishers).div_ceil(rooms) * 3;
         let seconds = Duration::from_micros(run.until - run.from).as_secs_f64().ceil() as usize;
         Self {
             run,
             found: Findings { seconds: vec![0; seconds], ..Findings::default() },
-            latest: vec![0; members * streams],
-            streams,
+            sequences: Sequences::new(run.publishers, members, rooms, run.ordered),
             rooms,
-            seen: if run.verify { vec![Seen::default(); members * streams] } else { Vec::new() },
             messages: vec![Stream::default(); usize::from(run.publishers) * 3],
             kept: 0,
             sampled,
@@ -79,9 +82,14 @@ impl Tally {
             self.found.wrong += 1;
             return;
         }
-        if !self.is_first(who, marker) {
-            self.found.repeated[level] += 1;
-            return;
+        match self.sequences.came(who.member, marker) {
+            Came::InOrder => {}
+            Came::AfterGap(missed) => self.notice(marker, missed, now),
+            Came::Behind => self.found.disordered[level] += 1,
+            Came::Again => {
+                self.found.repeated[level] += 1;
+                return;
+            }
         }
         self.found.received[level] += 1;
         let latency = now.saturating_sub(marker.intended);
@@ -96,43 +104,36 @@ impl Tally {
         }
     }
 
-    fn is_first(&mut self, who: Who, marker: &Marker) -> bool {
-        let level = usize::from(marker.level);
-        let stream = usize::from(marker.publisher) / self.rooms * 3 + level;
-        let at = who.member * self.streams + stream;
-        let latest = &mut self.latest[at];
-        let later = marker.sequence > *latest;
-        let first = match self.seen.get_mut(at) {
-            Some(seen) => seen.insert(marker.sequence),
-            None => later,
-        };
-        if later {
-            *latest = marker.sequence;
-        } else if first {
-            self.found.disordered[level] += 1;
-        }
-        first
+    /// A member has seen by this message that it misses an earlier one of its stream.
+    fn notice(&mut self, marker: &Marker, missed: u32, now: u64) {
+        let stream = &self.messages[usize::from(marker.publisher) * 3 + usize::from(marker.level)];
+        let at = missed.checked_sub(stream.first).map(|at| at as usize);
+        let missed = at.and_then(|at| stream.reached.get(at)).filter(|missed| missed.intended > 0);
+        let after = missed.map(|missed| now.saturating_sub(missed.intended));
+        self.found.noticed = self.found.noticed.max(after);
     }
 
     /// One more member has a message of the window.
     fn reached(&mut self, marker: &Marker, latency: u64) {
         let stream = &mut self.messages[usize::from(marker.publisher) * 3 + usize::from(marker.level)];
-        if stream.last.is_empty() {
+        if stream.reached.is_empty() {
             stream.first = marker.sequence;
         }
         // What is older than the first one that came is not kept, nor is what is too far ahead.
         let Some(at) = marker.sequence.checked_sub(stream.first) else { return };
         let at = at as usize;
-        if at >= stream.last.len() {
-            let more = at + 1 - stream.last.len();
+        if at >= stream.reached.len() {
+            let more = at + 1 - stream.reached.len();
             if self.kept + more > KEPT {
                 return;
             }
             self.kept += more;
-            stream.last.resize(at + 1, (0, 0));
+            stream.reached.resize(at + 1, Reached::default());
         }
-        let (count, last) = &mut stream.last[at];
-        (*count, *last) = (*count + 1, latency.max(*last));
+        let reached = &mut stream.reached[at];
+        reached.members += 1;
+        reached.last = latency.max(reached.last);
+        reached.intended = marker.intended;
     }
 
     fn sample(&mut self, marker: &Marker) {
@@ -177,8 +178,9 @@ impl Tally {
     pub(crate) fn finish(&self, closed: BTreeMap<String, u32>) -> Findings {
         let mut last = Vec::new();
         for (index, stream) in self.messages.iter().enumerate() {
-            for (sequence, &(count, micros)) in (stream.first..).zip(&stream.last) {
-                last.push((((index / 3) as u16, (index % 3) as u8, sequence), count, micros));
+            for (sequence, reached) in (stream.first..).zip(&stream.reached) {
+                let key = ((index / 3) as u16, (index % 3) as u8, sequence);
+                last.push((key, reached.members, reached.last));
             }
         }
         let found = &self.found;
@@ -186,6 +188,9 @@ impl Tally {
             received: found.received,
             repeated: found.repeated,
             disordered: found.disordered,
+            disagreed: self.sequences.disagreed(),
+            skipped: self.sequences.skipped(),
+            noticed: found.noticed,
             delivered: found.delivered,
             latencies: found.latencies.clone(),
             arrived: found.arrived,
@@ -205,14 +210,23 @@ impl Tally {
 mod tests {
     use super::*;
 
-    const RUN: Run =
-        Run { id: 1, publishers: 2, size: 200, from: 1000, until: 2_001_000, verify: false, tell: true };
+    const RUN: Run = Run {
+        id: 1,
+        publishers: 2,
+        size: 200,
+        from: 1000,
+        until: 2_001_000,
+        verify: false,
+        ordered: true,
+        tell: true,
+    };
 
     /// Two members of one room, of whom the second one is sampled.
-    fn tally(verify: bool) -> Tally {
-        Tally::new(Run { verify, ..RUN }, 2, vec![1])
+    fn tally() -> Tally {
+        Tally::new(RUN, 2, vec![1])
     }
 
+    /// Messages that should go a µs one after the other.
     fn give(tally: &mut Tally, member: usize, sequences: &[u32]) {
         for &sequence in sequences {
             let marker =
@@ -223,30 +237,26 @@ mod tests {
 
     #[test]
     fn losses_and_repeats_do_not_cancel_out() {
-        for verify in [false, true] {
-            let mut tally = tally(verify);
-            give(&mut tally, 0, &[1, 3, 3, 4]);
-            give(&mut tally, 1, &[1, 2, 3, 4]);
-            let found = tally.finish(BTreeMap::new());
-            assert_eq!((found.received, found.repeated), ([0, 0, 7], [0, 0, 1]), "{verify}");
-        }
+        let mut tally = tally();
+        give(&mut tally, 0, &[1, 2, 3, 4]);
+        give(&mut tally, 1, &[1, 3, 3, 4]);
+        let found = tally.finish(BTreeMap::new());
+        assert_eq!((found.received, found.repeated), ([0, 0, 7], [0, 0, 1]));
+        assert_eq!((found.skipped, found.noticed), ([0, 0, 1], Some(5000 - 1002)));
     }
 
     #[test]
-    fn only_verifying_tells_a_late_message_from_a_repeated_one() {
-        for (verify, expected) in
-            [(false, ([0, 0, 3], [0, 0, 1], [0; 3])), (true, ([0, 0, 4], [0; 3], [0, 0, 1]))]
-        {
-            let mut tally = tally(verify);
-            give(&mut tally, 0, &[1, 3, 2, 4]);
-            let found = tally.finish(BTreeMap::new());
-            assert_eq!((found.received, found.repeated, found.disordered), expected, "{verify}");
-        }
+    fn a_late_message_is_told_from_a_repeated_one() {
+        let mut tally = tally();
+        give(&mut tally, 0, &[1, 3, 2, 4]);
+        let found = tally.finish(BTreeMap::new());
+        assert_eq!((found.received, found.repeated, found.disordered), ([0, 0, 4], [0; 3], [0, 0, 1]));
+        assert_eq!((found.skipped, found.noticed), ([0; 3], None), "nobody had it by then");
     }
 
     #[test]
     fn what_all_sampled_members_have_is_told_once() {
-        let mut tally = tally(false);
+        let mut tally = tally();
         give(&mut tally, 0, &[1, 2]);
         assert_eq!(tally.told(), []);
         give(&mut tally, 1, &[1]);
@@ -256,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_window_is_by_intended_time_and_by_arrival() {
-        let mut tally = tally(false);
+        let mut tally = tally();
         let marker = |sequence, intended| Marker { run: 1, publisher: 0, sequence, intended, level: 0 };
         for (sequence, intended) in [(1, 999), (2, 1000), (3, 2_000_999), (4, 2_001_000)] {
             tally.message(Who { member: 0, sampled: false }, &marker(sequence, intended), 3_000_000);

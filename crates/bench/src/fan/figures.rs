@@ -28,6 +28,7 @@ pub(crate) struct Keys {
     last: [&'static str; 2],
     missing: [&'static str; 2],
     repeated: [&'static str; 2],
+    disordered: [&'static str; 2],
     cpu: [&'static str; 2],
     share: [&'static str; 2],
     load: [&'static str; 2],
@@ -46,6 +47,7 @@ pub(crate) const SERVER: Keys = Keys {
     last: ["last_p99_ms", "p99 to the last member"],
     missing: ["missing", "never came"],
     repeated: ["repeated", "came again"],
+    disordered: ["disordered", "came out of order"],
     cpu: ["cpu_per_delivery_us", "CPU per delivery"],
     share: ["server_cpu", "CPU of the server"],
     load: ["load_cpu", "CPU of the load"],
@@ -64,6 +66,7 @@ pub(crate) const FLOOR: Keys = Keys {
     last: ["floor_last_p99_ms", "floor: p99 to the last member"],
     missing: ["floor_missing", "floor: never came"],
     repeated: ["floor_repeated", "floor: came again"],
+    disordered: ["floor_disordered", "floor: came out of order"],
     cpu: ["floor_cpu_per_delivery_us", "floor: CPU per delivery"],
     share: ["floor_cpu", "floor: CPU"],
     load: ["floor_load_cpu", "floor: CPU of the load"],
@@ -120,10 +123,7 @@ pub(crate) fn tell(report: &mut Report, keys: &Keys, traffic: &TrafficOptions, r
     let last = Duration::from_secs_f64(middle(&|measured| measured.to_the_last().p99.as_secs_f64()));
     report.milliseconds(keys.last[0], keys.last[1], last);
     levels(report, keys, traffic, rounds);
-    let missing = sum(&|measured| measured.missing().iter().sum());
-    report.faults(keys.missing[0], keys.missing[1], missing);
-    let repeated = sum(&|measured| measured.found.repeated.iter().sum());
-    report.faults(keys.repeated[0], keys.repeated[1], repeated);
+    sequences(report, keys, rounds);
     if let Some(cpu) = median(rounds.iter().filter_map(Measured::cpu_per_delivery).collect()) {
         report.microseconds(keys.cpu[0], keys.cpu[1], cpu);
         let used = sum(&|measured| measured.server.unwrap_or_default().as_micros() as u64);
@@ -138,6 +138,31 @@ pub(crate) fn tell(report: &mut Report, keys: &Keys, traffic: &TrafficOptions, r
     report.count(keys.frame[0], keys.frame[1], bytes / messages.max(1));
     report.count(keys.read[0], keys.read[1], bytes / reads.max(1));
     draw(report, keys, rounds);
+}
+
+/// What members found by the sequences of what came.
+fn sequences(report: &mut Report, keys: &Keys, rounds: &[Measured]) {
+    let sum = |of: &dyn Fn(&Measured) -> [u64; 3]| rounds.iter().flat_map(of).sum::<u64>();
+    report.faults(keys.missing[0], keys.missing[1], sum(&Measured::missing));
+    report.faults(keys.repeated[0], keys.repeated[1], sum(&|measured| measured.found.repeated));
+    report.faults(keys.disordered[0], keys.disordered[1], sum(&|measured| measured.found.disordered));
+    if keys.name == SERVER.name {
+        if let Some(disagreed) = disagreed(rounds) {
+            report.faults("disagreed", "came in another order than to others", disagreed);
+        }
+        let skipped = sum(&|measured| measured.found.skipped);
+        report.faults("skipped", "never came, as members see by what came later", skipped);
+        if let Some(micros) = rounds.iter().filter_map(|measured| measured.found.noticed).max() {
+            report.milliseconds("noticed_ms", "until that was seen, at most", Duration::from_micros(micros));
+        }
+    }
+}
+
+/// What came to members of a room in different orders. Unknown when something is missing: who misses a message may be
+/// the first one to have the next.
+fn disagreed(rounds: &[Measured]) -> Option<u64> {
+    let complete = rounds.iter().all(|measured| measured.missing() == [0; 3]);
+    complete.then(|| rounds.iter().flat_map(|measured| measured.found.disagreed).sum())
 }
 
 /// What became of each level, where there are several.
@@ -172,10 +197,12 @@ pub(crate) fn warn(report: &mut Report, rounds: &[Measured]) {
     let missing = sum(&|measured| measured.missing().iter().sum());
     let repeated = sum(&|measured| measured.found.repeated.iter().sum());
     let disordered = sum(&|measured| measured.found.disordered.iter().sum());
+    let disagreed = disagreed(rounds).unwrap_or_default();
     for (count, what) in [
         (missing, "deliveries are missing"),
-        (repeated, "deliveries came again, or out of order (--verify tells which)"),
-        (disordered, "deliveries came behind later ones of their level"),
+        (repeated, "deliveries came again"),
+        (disordered, "deliveries came behind later ones of their publisher and level"),
+        (disagreed, "deliveries came in another order than to other members of the room"),
         (sum(&|measured| measured.found.wrong), "deliveries were not what was sent"),
         (sum(&|measured| measured.published.unanswered), "messages without an answer"),
         (sum(&|measured| measured.published.given_up), "messages in flight were given up after 5 s"),

@@ -28,7 +28,8 @@ pub struct TrafficOptions {
     /// Messages are not stored
     #[arg(long)]
     pub transient: bool,
-    /// Decode and check every frame, for exact losses, repeats and order; the load costs more
+    /// Decode every frame and compare it with what was sent, not only one in a thousand; the load costs more. Losses,
+    /// repeats and order are exact without it
     #[arg(long)]
     pub verify: bool,
     /// Members who are asked whether a message has arrived, for --in-flight

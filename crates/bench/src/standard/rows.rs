@@ -208,12 +208,14 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "every-message",
-        command: "fan --members 18000 --rate 100 --verify --duration 60s",
+        command: "fan --members 18000 --rate 100 --duration 60s",
         runs: 1,
         is_long: true,
         figures: &[
             none("missing"),
             none("repeated"),
+            none("disordered"),
+            none("disagreed"),
             none("shed"),
             all("delivered_share"),
             plain("deliveries_per_s"),

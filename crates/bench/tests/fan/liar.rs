@@ -1,4 +1,4 @@
-//! A server that lies: it stands before a real one and drops, doubles or changes what that says.
+//! A server that lies: it stands before a real one and drops, doubles, swaps or changes what that says.
 
 use std::sync::{
     Arc,
@@ -11,14 +11,18 @@ use tokio::{
     task::JoinSet,
 };
 
-/// One message in so many is dropped, and one doubled. As many members as this get each message exactly as often as
+/// One message in so many is dropped, one doubled, and one comes behind the next. As many members as this get each message exactly as often as
 /// they should, together.
 const ONE_IN: u64 = 100;
+
+/// Later messages wait for none behind them: none may come.
+const LAST_SWAP: u64 = 150;
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Lies {
     pub(crate) drops: bool,
     pub(crate) doubles: bool,
+    pub(crate) swaps: bool,
 }
 
 pub(crate) struct Liar {
@@ -32,6 +36,7 @@ pub(crate) struct Liar {
 struct Told {
     dropped: AtomicU64,
     doubled: AtomicU64,
+    swapped: AtomicU64,
 }
 
 /// How often it has lied.
@@ -39,6 +44,7 @@ struct Told {
 pub(crate) struct Count {
     pub(crate) dropped: u64,
     pub(crate) doubled: u64,
+    pub(crate) swapped: u64,
 }
 
 /// What becomes of the messages of one connection.
@@ -78,7 +84,11 @@ impl Liar {
 
     pub(crate) fn told(&self) -> Count {
         let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Count { dropped: of(&self.told.dropped), doubled: of(&self.told.doubled) }
+        Count {
+            dropped: of(&self.told.dropped),
+            doubled: of(&self.told.doubled),
+            swapped: of(&self.told.swapped),
+        }
     }
 }
 
@@ -107,6 +117,7 @@ async fn lie(
         head.push(from.read_u8().await?);
     }
     to.write_all(&head).await?;
+    let mut held = Vec::new();
     for count in 1.. {
         let mut frame = frame(&mut from).await?;
         while !frame.windows(4).any(|part| part == b"@gs1") {
@@ -123,10 +134,19 @@ async fn lie(
                 1
             }
         };
+        if matches!(way, Way::Lies(lies) if lies.swaps && count < LAST_SWAP && (count + number) % ONE_IN == 2)
+        {
+            held = frame;
+            continue;
+        }
         told.dropped.fetch_add(u64::from(times == 0), Ordering::Relaxed);
         told.doubled.fetch_add(u64::from(times == 2), Ordering::Relaxed);
         for _ in 0..times {
             to.write_all(&frame).await?;
+        }
+        if !held.is_empty() {
+            to.write_all(&std::mem::take(&mut held)).await?;
+            told.swapped.fetch_add(1, Ordering::Relaxed);
         }
     }
     Ok(())

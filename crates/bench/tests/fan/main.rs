@@ -4,7 +4,8 @@
 mod liar;
 mod tool;
 
-use liar::{Liar, Lies};
+use liar::{Count, Liar, Lies};
+use serde_json::Value;
 use tool::{Server, faults, number, run, serve, serve_with};
 
 /// A server that is a minute late before it leaves anything out. A loaded machine may be late by some seconds.
@@ -20,6 +21,7 @@ async fn every_member_gets_every_message_whatever_the_shape() {
     ] {
         let report = serve_with(THINS_NOTHING, &format!("fan --warm-up 100ms --duration 1s {how}")).await;
         assert_eq!(faults(&report), [""; 0], "{how}");
+        assert_eq!(number(&report, "disagreed"), 0.0, "{report}");
         assert_eq!((number(&report, "delivered_share"), number(&report, "missing")), (1.0, 0.0), "{report}");
         assert!(number(&report, "deliveries_per_s") > 0.0, "{report}");
         assert!(number(&report, "last_p99_ms") >= number(&report, "p50_ms"), "{report}");
@@ -33,10 +35,10 @@ async fn every_member_gets_every_message_whatever_the_shape() {
 #[tokio::test]
 async fn in_a_large_room_nobody_has_a_gap() {
     // Without a warm-up the server's books and the tool's are of the same messages.
-    let line = "fan --members 2000 --rate 20 --levels 1:3:6 --verify --warm-up 0s --duration 3s";
+    let line = "fan --members 2000 --rate 20 --levels 1:3:6 --warm-up 0s --duration 3s";
     let report = serve_with(THINS_NOTHING, line).await;
     assert!(faults(&report).iter().all(|fault| fault.contains("are missing")), "{report}");
-    assert_eq!(number(&report, "repeated"), 0.0, "{report}");
+    assert_eq!((number(&report, "repeated"), number(&report, "disordered")), (0.0, 0.0), "{report}");
     assert_eq!(number(&report, "missing"), number(&report, "shed"), "the books balance: {report}");
     assert_eq!(number(&report, "high_delivered_share"), 1.0, "{report}");
     assert!(number(&report, "delivered_share") > 0.9, "{report}");
@@ -119,18 +121,13 @@ async fn who_is_closed_for_being_behind_comes_back_and_misses_nothing_high() {
 #[tokio::test]
 async fn a_server_that_lies_is_found_out() {
     let server = Server::start().await;
-    for lies in [Lies { drops: true, doubles: false }, Lies { drops: true, doubles: true }] {
+    for lies in [DROPS, Lies { doubles: true, ..DROPS }] {
         for how in ["", "--verify"] {
-            let liar = Liar::start(&server.url, lies).await;
-            let report = run(&format!(
-                "fan --url {} --app-id bench-test --members 100 --publishers 2 --warm-up 0s --duration 1s --rate 200 {how}",
-                liar.url
-            ))
-            .await;
-            let told = liar.told();
+            let (told, report) = lie(&server, lies, &format!("--publishers 2 {how}")).await;
             assert!(told.dropped > 100, "the liar was honest: {told:?}");
             assert_eq!(number(&report, "missing"), told.dropped as f64, "{lies:?} {how}: {report}");
             assert_eq!(number(&report, "repeated"), told.doubled as f64, "{lies:?} {how}: {report}");
+            assert_eq!(number(&report, "disordered"), 0.0, "{lies:?} {how}: {report}");
             assert!(number(&report, "delivered_share") < 0.995, "{report}");
             let said = faults(&report).join("; ");
             assert!(said.contains("are missing"), "{said}");
@@ -138,6 +135,54 @@ async fn a_server_that_lies_is_found_out() {
         }
     }
     server.stop().await;
+}
+
+/// A message and the next one are of one publisher, then of two.
+#[tokio::test]
+async fn a_server_that_swaps_messages_is_found_out() {
+    let server = Server::start().await;
+    for publishers in [1, 2] {
+        let swaps = Lies { drops: false, doubles: false, swaps: true };
+        let (told, report) = lie(&server, swaps, &format!("--publishers {publishers}")).await;
+        assert!(told.swapped > 100, "the liar was honest: {told:?}");
+        assert_eq!((number(&report, "missing"), number(&report, "repeated")), (0.0, 0.0), "{report}");
+        let disordered = number(&report, "disordered");
+        // Of two publishers, only some messages are followed by one of the same.
+        assert!(disordered < told.swapped as f64 || publishers == 1, "{report}");
+        assert!(disordered == told.swapped as f64 || publishers == 2, "{report}");
+        assert!(number(&report, "disagreed") > 0.0, "{report}");
+        assert!(faults(&report).join("; ").contains("in another order than to other members"), "{report}");
+    }
+    server.stop().await;
+}
+
+/// Two publishers send 200 messages in a second: of each, one comes every 10 ms.
+#[tokio::test]
+async fn a_member_sees_what_it_misses_by_the_next_message() {
+    let server = Server::start().await;
+    let (told, report) = lie(&server, DROPS, "--publishers 2").await;
+    // The last message of each publisher has no next one.
+    let last = 100.0 * 2.0;
+    let skipped = number(&report, "skipped");
+    assert!((1.0..=told.dropped as f64).contains(&skipped), "{told:?}: {report}");
+    assert!(skipped >= told.dropped as f64 - last, "{told:?}: {report}");
+    let noticed = number(&report, "noticed_ms");
+    assert!(noticed >= 10.0, "not before the next one was sent: {report}");
+    assert!(noticed <= number(&report, "max_ms") * 1.01 + 11.0, "{report}");
+    server.stop().await;
+}
+
+const DROPS: Lies = Lies { drops: true, doubles: false, swaps: false };
+
+/// 200 messages in a second to 100 members through a server that lies so.
+async fn lie(server: &Server, lies: Lies, how: &str) -> (Count, Value) {
+    let liar = Liar::start(&server.url, lies).await;
+    let line = format!(
+        "fan --url {} --app-id bench-test --members 100 --warm-up 0s --duration 1s --rate 200 {how}",
+        liar.url
+    );
+    let report = run(&line).await;
+    (liar.told(), report)
 }
 
 /// A body that was changed on the way is found where frames are decoded.
