@@ -1,7 +1,5 @@
 //! Whether each member has every message, once and in order: by what stands in the markers, without decoding.
 
-use std::collections::HashMap;
-
 use crate::marker::Marker;
 
 /// What a member makes of a message.
@@ -10,10 +8,13 @@ pub(crate) enum Came {
     InOrder,
     /// As of now the member knows that it misses others, of which this is the first.
     AfterGap(u32),
-    /// Behind a later one of its publisher and level.
+    /// Behind a later one of its publisher and level, by no more than [`LATE`].
     Behind,
     Again,
 }
+
+/// A message that comes so many behind its place, in its stream, is not told from a repeated one.
+const LATE: u32 = 64;
 
 /// What the members of one process have. A stream is what one publisher sends of one level: sequences rise by one there.
 #[derive(Debug)]
@@ -21,13 +22,20 @@ pub(crate) struct Sequences {
     rooms: usize,
     /// Streams of each member.
     streams: usize,
-    /// For each member and stream: the last sequence that came.
-    latest: Vec<u32>,
-    /// In the same order: what did not come before that. Kept for those only who miss something.
-    missed: HashMap<usize, Missed>,
+    /// For each member and stream.
+    had: Vec<Had>,
     skipped: [u64; 3],
     /// None where no order is promised.
     order: Option<RoomOrder>,
+}
+
+/// What a member has of a stream.
+#[derive(Debug, Clone, Copy, Default)]
+struct Had {
+    /// The highest sequence that came.
+    latest: u32,
+    /// Bit n: the sequence `latest` - 1 - n has not come.
+    missed: u64,
 }
 
 /// The order of a room's messages of one level is the one in which they first came to anybody. If all have this order,
@@ -44,22 +52,13 @@ struct RoomOrder {
     disagreed: [u64; 3],
 }
 
-/// A bit for each sequence that has not come.
-#[derive(Debug, Default)]
-struct Missed {
-    /// The word of the first bit.
-    base: usize,
-    words: Vec<u64>,
-}
-
 impl Sequences {
     pub(crate) fn new(publishers: u16, members: usize, rooms: usize, ordered: bool) -> Self {
         let streams = usize::from(publishers).div_ceil(rooms) * 3;
         Self {
             rooms,
             streams,
-            latest: vec![0; members * streams],
-            missed: HashMap::new(),
+            had: vec![Had::default(); members * streams],
             skipped: [0; 3],
             order: ordered.then(|| RoomOrder {
                 places: vec![Vec::new(); usize::from(publishers) * 3],
@@ -73,21 +72,19 @@ impl Sequences {
     pub(crate) fn came(&mut self, member: usize, marker: &Marker) -> Came {
         let (level, sequence) = (usize::from(marker.level), marker.sequence);
         let at = member * self.streams + usize::from(marker.publisher) / self.rooms * 3 + level;
-        let latest = &mut self.latest[at];
-        let expected = *latest + 1;
-        let came = if sequence == expected {
-            Came::InOrder
-        } else if sequence > expected {
-            self.missed.entry(at).or_default().add(expected, sequence);
-            self.skipped[level] += u64::from(sequence - expected);
-            Came::AfterGap(expected)
-        } else if self.missed.get_mut(&at).is_some_and(|missed| missed.remove(sequence)) {
+        let had = &mut self.had[at];
+        let came = if sequence > had.latest {
+            let ahead = sequence - had.latest;
+            let missed = had.latest + 1;
+            had.advance(ahead);
+            self.skipped[level] += u64::from(ahead - 1);
+            if ahead == 1 { Came::InOrder } else { Came::AfterGap(missed) }
+        } else if had.takes_late(sequence) {
             self.skipped[level] -= 1;
             Came::Behind
         } else {
             return Came::Again;
         };
-        *latest = sequence.max(*latest);
         let room = usize::from(marker.publisher) % self.rooms;
         if let Some(order) = &mut self.order {
             order.follow(member, room, marker);
@@ -128,27 +125,20 @@ impl RoomOrder {
     }
 }
 
-impl Missed {
-    /// Sequences rise from one call to the next.
-    fn add(&mut self, from: u32, until: u32) {
-        if self.words.is_empty() {
-            self.base = from as usize / 64;
-        }
-        self.words.resize(until as usize / 64 + 1 - self.base, 0);
-        for sequence in from..until {
-            self.words[sequence as usize / 64 - self.base] |= 1 << (sequence % 64);
-        }
+impl Had {
+    /// The next one is so far ahead; what is between has not come.
+    fn advance(&mut self, ahead: u32) {
+        let between = u64::MAX.checked_shr(LATE + 1 - ahead.min(LATE + 1)).unwrap_or_default();
+        self.missed = self.missed.checked_shl(ahead).unwrap_or_default() | between;
+        self.latest += ahead;
     }
 
     /// Whether it was missed until now.
-    fn remove(&mut self, sequence: u32) -> bool {
-        let word = (sequence as usize / 64).checked_sub(self.base).and_then(|at| self.words.get_mut(at));
-        word.is_some_and(|word| {
-            let bit = 1 << (sequence % 64);
-            let was_missed = *word & bit != 0;
-            *word &= !bit;
-            was_missed
-        })
+    fn takes_late(&mut self, sequence: u32) -> bool {
+        let bit = (self.latest - sequence).checked_sub(1).and_then(|at| 1u64.checked_shl(at));
+        let was_missed = bit.is_some_and(|bit| self.missed & bit != 0);
+        self.missed &= !bit.unwrap_or_default();
+        was_missed
     }
 }
 
@@ -179,11 +169,30 @@ mod tests {
         ];
         assert_eq!(came, expected);
         assert_eq!(sequences.skipped(), [0, 0, 195], "3, and from 6 to 199");
-        for sequence in (6..200).rev() {
-            assert_eq!(give(&mut sequences, 1, &[(0, sequence); 2]), [Came::Behind, Came::Again]);
+        for sequence in (136..200).rev() {
+            assert_eq!(
+                give(&mut sequences, 1, &[(0, sequence); 2]),
+                [Came::Behind, Came::Again],
+                "{sequence}"
+            );
         }
-        assert_eq!(sequences.skipped(), [0, 0, 1]);
+        assert_eq!(sequences.skipped(), [0, 0, 131]);
+        assert_eq!(give(&mut sequences, 1, &[(0, 135), (0, 3)]), [Came::Again; 2], "too late to tell");
         assert_eq!(give(&mut sequences, 0, &[(0, 1)]), [Came::InOrder], "each member for itself");
+    }
+
+    #[test]
+    fn gaps_of_every_length_are_remembered() {
+        for length in 1..=70 {
+            let mut sequences = Sequences::new(1, 1, 1, false);
+            give(&mut sequences, 0, &[(0, 1), (0, 2), (0, 3 + length)]);
+            assert_eq!(sequences.skipped(), [0, 0, u64::from(length)]);
+            let missed = (3..3 + length).rev().take(LATE as usize);
+            for sequence in missed {
+                assert_eq!(give(&mut sequences, 0, &[(0, sequence)]), [Came::Behind], "{length}: {sequence}");
+            }
+            assert_eq!(give(&mut sequences, 0, &[(0, 2), (0, 1)]), [Came::Again; 2], "{length}");
+        }
     }
 
     #[test]

@@ -84,6 +84,8 @@ struct Counts {
 #[derive(Debug, Default)]
 struct AddressCounts {
     sockets: usize,
+    /// Those of them whose turn has not come.
+    waiting: usize,
     /// In the same order as [`Counts::sessionless`].
     sessionless: BTreeSet<Ticket>,
 }
@@ -192,6 +194,13 @@ impl Admission {
     pub fn longest_queue(&self) -> usize {
         let in_time = self.0.lock().handshakes.within(PATIENCE);
         in_time.min(self.0.connections / 2).max(1)
+    }
+
+    /// Whether half of the longest queue are sockets of this one's address.
+    pub(super) fn crowds(&self, seat: &Seat) -> bool {
+        let half = self.longest_queue() / 2;
+        let Some(address) = seat.address() else { return false };
+        self.0.lock().by_address.get(&address).is_some_and(|of_address| of_address.waiting > half)
     }
 
     /// Returns when it is the turn of this socket, which has waited since then.
@@ -319,11 +328,17 @@ impl Seat {
             return Err(Refusal::AddressFull);
         }
         of_address.sockets += 1;
+        of_address.waiting += usize::from(place.state == Holding::Waiting);
         place.address = Some(address);
         if let Holding::Silent(ticket) = place.state {
             counts.settle(&self.0.floor, ticket, address);
         }
         Ok(())
+    }
+
+    /// As far as it is known.
+    pub(super) fn address(&self) -> Option<Address> {
+        self.0.place().address
     }
 
     /// The socket's first login is under way, or waits for its turn: it is not displaced meanwhile.
@@ -465,7 +480,12 @@ impl Counts {
     fn end(&mut self, state: Holding, address: Option<Address>) {
         match state {
             Holding::Session => {}
-            Holding::Waiting => self.waiting -= 1,
+            Holding::Waiting => {
+                self.waiting -= 1;
+                if let Some(of_address) = address.and_then(|address| self.by_address.get_mut(&address)) {
+                    of_address.waiting -= 1;
+                }
+            }
             Holding::Opening => self.opening -= 1,
             Holding::Silent(ticket) => {
                 self.sessionless.remove(&ticket);

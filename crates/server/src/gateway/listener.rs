@@ -1,6 +1,7 @@
 //! A port: sockets get their turn one after the other, and become WebSockets.
 
 mod acceptor;
+mod line;
 
 use std::{
     future::poll_fn,
@@ -28,7 +29,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, error, warn};
 
-use self::acceptor::Arrival;
+use self::{acceptor::Arrival, line::Line};
 use super::{
     admission::{Admission, Refusal, Seat},
     connection, framing,
@@ -184,10 +185,13 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// Takes sockets until the port stops; the connections go on. Should it end before, nobody can connect any more: that
 /// is for the caller to see.
 pub async fn accept(listener: TcpListener, port: Arc<Port>) {
-    let (queue, mut arrivals) = mpsc::channel(port.admission.longest_queue());
-    let acceptor = acceptor::start(listener, Arc::clone(&port), queue);
+    // Places in the line are counted, so the channel never is what is full.
+    let longest = port.admission.longest_queue();
+    let (queue, mut arrivals) = mpsc::channel(longest);
+    let acceptor = acceptor::start(listener, Arc::clone(&port), queue, longest);
     let mut turns_in_a_row = 0;
-    while let Some(arrival) = arrivals.recv().await {
+    let mut line = Line::new();
+    while let Some(arrival) = next(&mut line, &mut arrivals).await {
         let turn = tokio::select! {
             biased;
             // Who still waits is closed.
@@ -210,10 +214,22 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
     }
 }
 
+/// Who is next of all who have come. None when all have had their turn and nobody can come any more.
+async fn next(line: &mut Line, arrivals: &mut mpsc::Receiver<Arrival>) -> Option<Arrival> {
+    while let Ok(arrival) = arrivals.try_recv() {
+        line.push(arrival.seat.address(), arrival);
+    }
+    match line.next() {
+        None => arrivals.recv().await,
+        next => next,
+    }
+}
+
 /// A socket whose turn it is, until its end or until it is upgraded: the WebSocket gets a task of its own, which is
 /// smaller.
 async fn serve(port: Arc<Port>, arrival: Arrival) {
-    let Arrival { stream, peer, seat, .. } = arrival;
+    let Arrival { stream, peer, seat, place, .. } = arrival;
+    drop(place);
     // From the turn, and not from the accept as protocol.md 2.5 has it, on purpose: until now the peer waited for us,
     // and must not be late for that. Who gets no turn is refused after the patience of the queue.
     let deadline = Instant::now() + port.limits.upgrade_timeout;
