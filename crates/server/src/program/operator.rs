@@ -1,5 +1,6 @@
 //! The operators' command line: each sub-command asks a running server over REST, with the app's master key.
 
+mod audit;
 mod ban;
 mod block;
 mod call;
@@ -12,6 +13,7 @@ mod members;
 mod message;
 mod mute;
 mod output;
+mod purge;
 mod rooms;
 mod stats;
 mod text;
@@ -68,9 +70,15 @@ pub(super) enum Operator {
     /// Send and recall messages, and say why somebody did not get one · 发送、撤回、追踪消息
     #[command(after_help = LOOK_UP)]
     Message(Asked<message::Message>),
+    /// Recall everything that one client wrote · 批量撤回某人的消息
+    #[command(after_help = LOOK_UP)]
+    Purge(Asked<purge::Purge>),
     /// The app's list of words that nobody is to see · 敏感词表
     #[command(after_help = LOOK_UP)]
     Words(Asked<words::Words>),
+    /// Who did what: the audit log · 审计日志
+    #[command(after_help = LOOK_UP)]
+    Audit(Asked<audit::Audit>),
     /// How many are online, and how many were today · 在线人数与今日登录人数
     #[command(after_help = LOOK_UP)]
     Stats(Asked<stats::Stats>),
@@ -114,7 +122,9 @@ pub(super) fn run(command: Operator) -> Result<(), Trouble> {
         Operator::Bans(asked) => asked.run(ban::show),
         Operator::Kick(asked) => asked.run(kick::run),
         Operator::Message(asked) => asked.run(message::run),
+        Operator::Purge(asked) => asked.run(purge::run),
         Operator::Words(asked) => asked.run(words::run),
+        Operator::Audit(asked) => asked.run(audit::run),
         Operator::Stats(asked) => asked.run(stats::run),
     }
 }

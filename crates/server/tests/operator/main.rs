@@ -9,9 +9,11 @@ mod guest;
 mod hostile;
 mod keys;
 mod messages;
+mod purge;
 #[path = "../gateway/raw.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod raw;
+mod records;
 mod rooms;
 #[path = "../program/running.rs"]
 #[expect(dead_code, reason = "the program's tests need more of it")]

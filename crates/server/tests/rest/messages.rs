@@ -255,7 +255,10 @@ async fn only_what_is_named_rightly_is_changed() {
     server.master("PUT", &path, edited).await.ok();
     assert_eq!(stored(&server, &room, &id).await.unwrap().body, Body::Text("new".to_owned()));
     // Of a recall also the author.
-    server.master("PUT", &format!("{path}/recall"), json!({ "timestamp": timestamp + 1 })).await.refused(404, 4404);
+    server
+        .master("PUT", &format!("{path}/recall"), json!({ "timestamp": timestamp + 1 }))
+        .await
+        .refused(404, 4404);
     server.master("PUT", &format!("{path}/recall"), json!({})).await.ok();
     assert!(stored(&server, &room, &id).await.unwrap().recalled);
 }

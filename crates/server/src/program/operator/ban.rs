@@ -103,7 +103,7 @@ pub(super) async fn show(_: Bans, desk: &mut Desk) -> Result<(), Trouble> {
     let mut rows: Vec<Value> = Vec::new();
     let collect = |answer: &Value| {
         rows.extend(answer["results"].as_array().into_iter().flatten().cloned());
-        Ok(())
+        true
     };
     pages(desk, &Call::get(BANS, &[]), collect).await?;
     if desk.output.is_json() {

@@ -10,21 +10,21 @@ const PAGE: u32 = 100;
 /// Ids in one call.
 pub(super) const IDS: usize = 500;
 
-/// All entries of a list whose pages name the next one, each page's answer given to `take`.
+/// Entries of a list whose pages name the next one: each page's answer is given to `take`, which says whether to go on.
 pub(super) async fn pages(
     desk: &Desk,
     call: &Call,
-    mut take: impl FnMut(&Value) -> Result<(), Trouble>,
+    mut take: impl FnMut(&Value) -> bool,
 ) -> Result<(), Trouble> {
-    let mut next = 0_u64;
+    let mut next: Option<String> = None;
     loop {
-        let answer = desk.client.ask(call.clone().query("limit", PAGE).query("next", next)).await?;
-        take(&answer)?;
+        let answer = desk.client.ask(call.clone().query("limit", PAGE).maybe("next", next.as_ref())).await?;
+        let later = answer["next"].as_str().map(str::to_owned);
         // A server that does not get on would be asked for ever.
-        match answer["next"].as_str().and_then(|next| next.parse().ok()) {
-            Some(later) if later > next => next = later,
-            _ => return Ok(()),
+        if !take(&answer) || later.is_none() || later == next {
+            return Ok(());
         }
+        next = later;
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) async fn clients(desk: &Desk, path: &str, room: &str) -> Result<Vec<L
         for client in answer["client_ids"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             all.push((client.to_owned(), answer["until"][client].as_str().map(str::to_owned)));
         }
-        Ok(())
+        true
     };
     pages(desk, &Call::get(path, &[room]), collect).await?;
     Ok(all)

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use grandstand_room::clock::Millis;
+
 /// A text with everything escaped that a terminal would not show as it is.
 ///
 /// Ids and messages are anything that a client likes: line ends that forge a row, escape sequences that clear the
@@ -62,6 +64,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     } else {
         Ok(duration)
     }
+}
+
+/// A time as people write it: `2026-11-23T08:00:00Z`, with the offset from UTC if need be.
+pub(super) fn time(text: &str) -> Result<Millis, String> {
+    Millis::from_iso(text)
+        .ok_or_else(|| "a time is written 2026-11-23T08:00:00Z · 时间写作 2026-11-23T08:00:00Z".to_owned())
 }
 
 #[cfg(test)]
