@@ -8,8 +8,13 @@ pub const MAX_WORDS: usize = 100_000;
 /// Characters of a word.
 pub const MAX_WORD: usize = 64;
 
-/// Bytes of all words of a list.
-pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of all words of a list: what an automaton costs depends on them, whatever the words are. So many keep a
+/// processor busy for less than a second and take a hundred megabytes while it is built; 100,000 words may have twenty
+/// bytes each.
+pub const MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of all that is read, with spaces, empty lines and repeated words.
+const MAX_READ: usize = 4 * MAX_BYTES;
 
 /// Bytes of a line that is still read, its spaces and all. Most characters have four bytes at most.
 const MAX_LINE: usize = 4 * MAX_WORD + 256;
@@ -36,6 +41,7 @@ pub struct ListReader {
     words: Vec<String>,
     seen: HashSet<String>,
     bytes: usize,
+    read: usize,
     line: Vec<u8>,
     lines: usize,
     repeated: usize,
@@ -47,6 +53,10 @@ impl ListReader {
     /// # Errors
     /// [`ListError`] for what makes no list. The rest need not be read.
     pub fn read(&mut self, piece: &[u8]) -> Result<(), ListError> {
+        self.read += piece.len();
+        if self.read > MAX_READ {
+            return Err(ListError::TooLarge);
+        }
         let mut lines = piece.split(|&byte| byte == b'\n');
         let first = lines.next().unwrap_or_default();
         self.extend(first)?;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json,
+    Extension, Json,
     body::Body,
     extract::State,
     response::{IntoResponse, Response},
@@ -14,7 +14,7 @@ use grandstand_room::words::{ListError, ListReader};
 use http::{Request, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     auth::{BackEnd, ByMaster},
@@ -23,6 +23,7 @@ use super::{
     routes::Routes,
 };
 use crate::{
+    gateway::handshake::Connection,
     node::Node,
     service::{TRY_AGAIN, words},
     words::{List, WordsError},
@@ -33,6 +34,12 @@ const MET: (usize, usize) = (100, 1000);
 
 /// For a whole list to arrive.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// For it to be ready. One list at a time is made, so it may wait for those of other apps.
+const READY: Duration = Duration::from_secs(25);
+
+/// What the answer may take to be written.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 pub(super) fn routes() -> Routes {
     Routes::new()
@@ -45,15 +52,27 @@ pub(super) fn routes() -> Routes {
 /// The body is text, one word in a line, whatever its type says. It is refused at the first line that cannot be.
 async fn replace(
     BackEnd { node, app, caller }: BackEnd,
+    Extension(connection): Extension<Arc<Connection>>,
     request: Request<Body>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    connection.be_patient_until(Instant::now() + PATIENCE + READY + LAST_WORDS);
     let late = |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the list took too long to arrive");
     let (list, repeated) = timeout(PATIENCE, read(request.into_body())).await.map_err(late)??;
     let count = list.len();
     let worker = Arc::clone(&node);
     let replaced = node.see_through(async move { words::replace(&worker, &app, &caller, list).await });
-    replaced.await?;
-    Ok(Json(json!({ "words": count, "repeated": repeated })))
+    let status = ready_or_not(replaced).await?;
+    Ok((status, Json(json!({ "words": count, "repeated": repeated }))))
+}
+
+/// 200 when the list holds, 202 when it will: it goes on being made, and no answer may come too late to be heard.
+async fn ready_or_not(
+    replaced: impl Future<Output = Result<(), WordsError>>,
+) -> Result<StatusCode, WordsError> {
+    match timeout(READY, replaced).await {
+        Ok(done) => done.map(|()| StatusCode::OK),
+        Err(_) => Ok(StatusCode::ACCEPTED),
+    }
 }
 
 async fn read(body: Body) -> Result<(Vec<String>, usize), ApiError> {
@@ -124,5 +143,23 @@ impl From<WordsError> for ApiError {
                 Fault::because(Code::InternalError, TRY_AGAIN).into()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_comes_in_time() {
+        for (takes, status) in [(0, 200), (24, 200), (26, 202), (3600, 202)] {
+            let made = async move {
+                tokio::time::sleep(Duration::from_secs(takes)).await;
+                Ok(())
+            };
+            assert_eq!(ready_or_not(made).await.unwrap(), status, "{takes} s");
+        }
+        let refused = async { Err(WordsError::List(ListError::TooMany)) };
+        assert!(ready_or_not(refused).await.is_err());
     }
 }

@@ -1,6 +1,9 @@
 //! The word list of an app: uploaded, in force at once, counted; and what becomes of messages.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use grandstand_protocol::{
     Body, Command, Event, Level, Mentions, MessageId, Patch, PatchRequest, RoomId, Send,
@@ -35,6 +38,18 @@ async fn a_list_is_taken_over_shown_and_removed() {
     let too_many: String = (0..=100_000).map(|n| format!("w{n}\n")).collect();
     let words = server.ask_raw(As::Master, "PUT", WORDS, &too_many).await.refused(413, 413);
     assert!(words.contains("100000"), "{words}");
+    // As much as there may be of the costliest kind: words that share no beginnings, and such that share many.
+    let costly: String = (0..32_000u32)
+        .map(|n| format!("{:063}\n", u64::from(n).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    let begun = Instant::now();
+    server.ask_raw(As::Master, "PUT", WORDS, &costly).await.ok();
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    server.ask_raw(As::Master, "PUT", WORDS, list).await.ok();
+    for too_large in [costly.replace('0', "零"), "\n".repeat(9 << 20), "fool\n".repeat(2 << 20)] {
+        let words = server.ask_raw(As::Master, "PUT", WORDS, &too_large).await.refused(413, 413);
+        assert!(words.contains("bytes"), "{words}");
+    }
     let head = format!(
         "PUT {WORDS} HTTP/1.1\r\nHost: here\r\nConnection: close\r\nX-LC-Id: {APP}\r\n\
          X-LC-Key: {MASTER_KEY},master\r\nContent-Length: 4\r\n\r\n"
