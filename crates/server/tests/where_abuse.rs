@@ -21,7 +21,7 @@ use server::{APP, As, Server};
 const QUERIES: usize = 20_000;
 /// In one request.
 const BATCH: usize = 20;
-const ROOMS: usize = 500;
+const ROOMS: usize = 200;
 
 /// What one query may use of a processor, also without optimisation.
 const PROCESSOR: Duration = Duration::from_millis(100);
@@ -109,13 +109,8 @@ async fn twenty_thousand_hostile_queries_are_answered_or_refused() {
             (0..BATCH).map(|_| (query(&mut dice), order(&mut dice))).collect();
         for (filter, order) in &queries {
             let before = processor_time();
-            if let Ok(query) = RoomQuery::listing(Some(filter), Some(order), 0, 100) {
-                let _refused_or_not = server.node.store.find_rooms(&app, &query).await;
-            }
-            let used = processor_time() - before;
-            longest = longest.max(used);
-            let shown: String = filter.chars().take(300).collect();
-            assert!(used < PROCESSOR, "{used:?} for {shown}, by {order}");
+            let _read_or_not = RoomQuery::listing(Some(filter), Some(order), 0, 100);
+            longest = longest.max(checked(processor_time() - before, filter, order));
         }
         let parts = queries.iter().map(|(filter, order)| {
             let params = json!({ "where": filter, "order": order, "limit": 100, "keys": "objectId" });
@@ -125,8 +120,11 @@ async fn twenty_thousand_hostile_queries_are_answered_or_refused() {
         let parts: Vec<Value> = parts.collect();
         let size: usize = parts.iter().map(|part| part.to_string().len()).sum();
         let step = if size < 200_000 { BATCH } else { 1 };
+        let mut used = Duration::ZERO;
         for parts in parts.chunks(step) {
+            let before = processor_time();
             let answer = server.ask(As::Master, "POST", "/1.1/batch", json!({ "requests": parts })).await;
+            used += processor_time() - before;
             assert!(answer.status == 200 || answer.status == 413, "{answer:?}");
             for answer in answer.body.as_array().into_iter().flatten() {
                 match answer.get("error") {
@@ -138,9 +136,27 @@ async fn twenty_thousand_hostile_queries_are_answered_or_refused() {
                 }
             }
         }
+        // Where all together took no longer than one may, none did; elsewhere each is looked at.
+        if used < PROCESSOR {
+            continue;
+        }
+        for (filter, order) in &queries {
+            let before = processor_time();
+            if let Ok(query) = RoomQuery::listing(Some(filter), Some(order), 0, 100) {
+                let _found_or_refused = server.node.store.find_rooms(&app, &query).await;
+            }
+            longest = longest.max(checked(processor_time() - before, filter, order));
+        }
     }
     eprintln!("{answered} answered, {refused} refused, {longest:?} of a processor for the costliest");
     assert!(answered > QUERIES / 20 && refused > QUERIES / 2, "{answered} answered, {refused} refused");
+}
+
+#[track_caller]
+fn checked(used: Duration, filter: &str, order: &str) -> Duration {
+    let shown: String = filter.chars().take(300).collect();
+    assert!(used < PROCESSOR, "{used:?} for {shown}, by {order}");
+    used
 }
 
 /// Code 4310 and a sentence that gives nothing of the inside away.
@@ -161,7 +177,8 @@ fn query(dice: &mut StdRng) -> String {
             json!({ (pick(dice, &NAMES)): { "$in": values } }).to_string()
         }
         6..8 => "{\"name\":".repeat(dice.random_range(1..20)),
-        8..20 => {
+        // Often enough for each pattern with each option; where these end is what this test takes its time for.
+        8..12 => {
             let pattern = pick(dice, &PATTERNS).repeat(dice.random_range(1..4));
             json!({ "name": { "$regex": pattern, "$options": pick(dice, &["i", "", "m", "sx", "evil"]) } })
                 .to_string()
