@@ -92,6 +92,16 @@ async fn a_wrong_content_type_does_no_harm() {
     assert!(matches!(&answer, Event::Refused { fault } if fault.code == 4402), "{answer:?}");
 }
 
+/// What is not asked for is not unpacked either, so there is nothing in it to burst.
+#[tokio::test]
+async fn compressed_answers_stay_packed() {
+    let packed = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xab\x56\x2a\x4a\x2d\x2e\xcd\x29\x51\xb2\xaa\x56\x4a\x29\xca\x2f\x50\xb2\x2a\x29\x2a\x4d\xad\xad\x05\x00\xd6\xa0\x33\x92\x18\x00\x00\x00";
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
+    let engine = is_a_failure("packed", Reply::Bytes([head.as_bytes(), packed].concat())).await;
+    assert!(engine.calls("_messageReceived").iter().all(|call| !call.head.contains("accept-encoding")));
+}
+
 #[tokio::test]
 async fn engines_that_let_wait() {
     is_a_failure("silence", Reply::Silence).await;

@@ -99,6 +99,9 @@ async fn accounts_that_misbehave_give_nobody_a_signature() {
         let body = |text: &str| Reply::Whole(200, "", text.to_owned());
         match call.head.split("x-lc-session: ").nth(1).and_then(|rest| rest.split("\r\n").next()) {
             Some("redirect") => Reply::Whole(302, "Location: /1.1/users/tom\r\n", String::new()),
+            // With the method kept, and to another name of the same machine.
+            Some("elsewhere") => Reply::Whole(308, "Location: //localhost/1.1/users/tom\r\n", String::new()),
+            Some("packed") => Reply::Whole(200, "Content-Encoding: gzip\r\n", "\u{1f}not packed".to_owned()),
             Some("failure") => Reply::Whole(500, "", String::new()),
             Some("silence") => Reply::Silence,
             Some("hangup") => Reply::HangUp,
@@ -117,6 +120,8 @@ async fn accounts_that_misbehave_give_nobody_a_signature() {
     let server = server_with(&engine, false).await;
     for (token, status, code) in [
         ("redirect", 503, 503),
+        ("elsewhere", 503, 503),
+        ("packed", 503, 503),
         ("failure", 503, 503),
         ("silence", 503, 503),
         ("hangup", 503, 503),

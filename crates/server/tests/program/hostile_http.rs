@@ -109,6 +109,52 @@ fn what_is_no_request_for_us_is_refused_at_once() {
     }
 }
 
+/// Compression is never agreed on, so nothing is unpacked that could burst.
+#[test]
+fn an_offer_of_compression_is_passed_over_and_what_comes_packed_is_refused() {
+    let folder = folder();
+    let server = Running::start(folder.path());
+    let before = server.memory();
+    for _ in 0..PEERS {
+        let offer = "permessage-deflate; client_max_window_bits, x-webkit-deflate-frame";
+        let mut stream = server.connect();
+        let request = upgrade_request("/", &[("Sec-WebSocket-Extensions", offer)]);
+        // A kilobyte that says it is a megabyte, masked with 0.
+        let bomb = [&[0xc2, 0xfe, 4, 0, 0, 0, 0, 0][..], &[0; 1024]].concat();
+        stream.write_all(&[request.as_bytes(), &bomb].concat()).unwrap();
+        let head = read_head(&mut stream).to_ascii_lowercase();
+        assert!(status(&head) == 101 && !head.contains("sec-websocket-extensions"), "{head}");
+        assert_eq!(close_code(&mut stream), 1002);
+    }
+    assert!(server.memory() < before + MEMORY);
+}
+
+/// What an attacker without a login can have the server hold: documented as `frame` for each socket, for so long.
+#[test]
+fn messages_that_never_end_cost_what_came_of_them_until_their_deadline() {
+    const FRAME: usize = 64 * 1024;
+    let folder = folder();
+    let server = Running::start_with(folder.path(), "[limits]\nmessage_timeout = \"5s\"\n");
+    let before = server.memory();
+    // All but the last byte, masked with 0.
+    let begun = [&[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0][..], &vec![1; FRAME - 1]].concat();
+    let mut peers: Vec<TcpStream> = (0..PEERS).map(|_| server.upgrade()).collect();
+    for peer in &mut peers {
+        peer.write_all(&begun).unwrap();
+    }
+    let start = Instant::now();
+    let held = PEERS as usize * FRAME;
+    let mut most = 0;
+    while most < held && start.elapsed() < Duration::from_secs(4) {
+        most = most.max(server.memory().saturating_sub(before));
+    }
+    eprintln!("{} KiB for each", most / 1024 / PEERS as usize);
+    assert!(most < held + held / 4 + MEMORY, "{most} bytes for {held}");
+    for peer in &mut peers {
+        assert_eq!(close_code(peer), 4107);
+    }
+}
+
 #[test]
 fn frames_sent_along_with_the_upgrade_are_read() {
     let folder = folder();

@@ -25,6 +25,7 @@ mod raw;
 mod rooms;
 mod server;
 mod signatures;
+mod smuggling;
 mod storage;
 mod trace;
 mod upstream;
