@@ -13,6 +13,7 @@ mod cors;
 mod description;
 mod discovery;
 pub mod error;
+mod evidence;
 mod first_messages;
 mod history;
 mod listing;
@@ -90,6 +91,7 @@ fn for_apps() -> Routes {
         .and(words::routes())
         .and(audit::routes())
         .and(trace::routes())
+        .and(evidence::routes())
         .post("/1.1/batch", batch::run)
 }
 

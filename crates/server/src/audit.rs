@@ -48,6 +48,9 @@ pub(crate) enum Action {
     RecallMessage,
     DeleteMessage,
     Purge,
+    /// Somebody looked at what a message was.
+    ReadOriginals,
+    EraseClient,
     /// Too many wrong keys came from an address.
     LockOut,
 }
@@ -74,6 +77,8 @@ impl Action {
         Self::RecallMessage,
         Self::DeleteMessage,
         Self::Purge,
+        Self::ReadOriginals,
+        Self::EraseClient,
         Self::LockOut,
     ];
 
@@ -99,6 +104,8 @@ impl Action {
             Self::RecallMessage => "recall_message",
             Self::DeleteMessage => "delete_message",
             Self::Purge => "purge",
+            Self::ReadOriginals => "read_originals",
+            Self::EraseClient => "erase_client",
             Self::LockOut => "lock_out",
         }
     }

@@ -119,6 +119,8 @@ pub struct Retention {
     pub messages: Duration,
     pub rooms: Duration,
     pub audit: Duration,
+    pub originals: Duration,
+    pub addresses: Duration,
     /// Entries of the audit log: so many of each app and each kind of actor.
     pub audit_entries: u32,
 }

@@ -39,11 +39,11 @@ use crate::{
     quota::{Lockout, Quotas},
     router::Router,
     service::{departure, gaps::Gaps},
-    store::{CreateError, NodeId, Store, StoreError},
+    store::{CreateError, Keeps, NodeId, Store, StoreError},
     upkeep,
     upstream::Upstreams,
     visitors::Visitors,
-    words::{Words, WordsError},
+    words::Words,
 };
 
 /// What a node is made of. Connections hold it by `Arc`.
@@ -130,10 +130,7 @@ impl Node {
         let router = Arc::new(Router::new(engine));
         let moderation = Arc::new(Moderation::new(Arc::clone(&store)));
         let words = Arc::new(Words::new(Arc::clone(&store), apps.clone(), clock.clone()));
-        words.serve().await.map_err(|cause| match cause {
-            WordsError::Store(cause) => cause,
-            WordsError::List(cause) => StoreError::Failed(Box::new(cause)),
-        })?;
+        words.serve().await?;
         let fanout = Arc::new(Fanout::new(
             Arc::clone(&router),
             apps.clone(),
@@ -172,6 +169,7 @@ impl Node {
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,
         });
+        node.store.keep_evidence(node.keeps()).await?;
         node.background(fanout.watch_gaps());
         node.background(upkeep::beat(Arc::clone(&node)));
         node.background(upkeep::sweep(Arc::clone(&node)));
@@ -179,6 +177,15 @@ impl Node {
             departure::send_wills_later(&node, app, session, dropped_at);
         }
         Ok(node)
+    }
+
+    /// For how long evidence is kept.
+    pub(crate) fn keeps(&self) -> Keeps {
+        let retention = self.config.retention;
+        Keeps {
+            originals: Self::milliseconds(retention.originals),
+            addresses: Self::milliseconds(retention.addresses),
+        }
     }
 
     /// How many are online in a room, as the app counts them.

@@ -13,6 +13,7 @@ mod socket;
 pub(crate) mod ban;
 pub(crate) mod caller;
 pub(crate) mod departure;
+pub(crate) mod evidence;
 pub(crate) mod expel;
 pub(crate) mod gaps;
 pub(crate) mod history;

@@ -1,6 +1,7 @@
 //! What outlives the process: rooms, messages, who is in which room, wills, token keys.
 
 mod audit;
+mod evidence;
 mod moderation;
 mod record;
 mod sqlite;
@@ -19,6 +20,7 @@ use grandstand_room::{
 };
 
 pub use audit::{ActorFilter, AuditActor, AuditEntry, AuditPlace, AuditQuery, AuditStore};
+pub use evidence::{Cause, Erased, Erasure, EvidenceStore, Keeps, Original, TracePlace};
 pub use moderation::{Listed, ModerationStore, RoleRow, RuleError};
 pub use record::{
     Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, Most, NewMessage, NodeId, Patched,
@@ -102,7 +104,7 @@ pub enum CreateError {
 /// concurrently; a call that was dropped before it returned may or may not have happened. An error means that nothing
 /// was changed. Apps never see each other's data.
 #[async_trait]
-pub trait Store: AuditStore + ModerationStore + WordStore + Send + Sync + 'static {
+pub trait Store: AuditStore + EvidenceStore + ModerationStore + WordStore + Send + Sync + 'static {
     /// The keys that sign session tokens, made at the first call.
     async fn token_keys(&self, now: Millis) -> Result<TokenKeys, StoreError>;
 
@@ -324,7 +326,7 @@ pub trait Store: AuditStore + ModerationStore + WordStore + Send + Sync + 'stati
     async fn recover(&self, node: &NodeId, now: Millis) -> Result<Recovered, StoreError>;
 
     /// One small slice of cleaning: expired messages, rooms, dropped sessions, dedupe entries, revocations,
-    /// entries of the audit log.
+    /// entries of the audit log, evidence.
     async fn sweep(&self, retention: &Retention, now: Millis) -> Result<Swept, StoreError>;
 
     /// Takes a room from elsewhere with its id and times; one that is there stays as it is (`false`).

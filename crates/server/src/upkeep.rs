@@ -76,6 +76,7 @@ pub(crate) async fn sweep(node: Arc<Node>) {
         rooms: Node::milliseconds(config.retention.rooms),
         sessions: Node::milliseconds(config.limits.resume.max(grace)),
         audit: Node::milliseconds(config.retention.audit),
+        evidence: node.keeps(),
         audit_entries: config.retention.audit_entries,
     };
     let mut missing = HashSet::new();

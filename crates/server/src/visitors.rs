@@ -51,6 +51,15 @@ impl Visitors {
         }
     }
 
+    /// Forgets that a client id logged in today: its hash, for whoever keeps it elsewhere; and whether it was here.
+    pub(crate) fn forget(&self, app: &AppId, client: &ClientId, now: Millis) -> (u64, bool) {
+        let hash = hash(client);
+        let mut today = self.of(now);
+        let known = today.seen.get_mut(app).is_some_and(|seen| seen.remove(&hash));
+        today.unnoted.retain(|visitor| visitor.app != *app || visitor.client != hash);
+        (hash, known)
+    }
+
     /// How many logged in today.
     pub(crate) fn count(&self, app: &AppId, now: Millis) -> usize {
         self.of(now).seen.get(app).map_or(0, HashSet::len)

@@ -43,6 +43,16 @@ pub(crate) enum WordsError {
     Store(#[from] StoreError),
 }
 
+/// For a list that was kept, and so was taken over once.
+impl From<WordsError> for StoreError {
+    fn from(cause: WordsError) -> Self {
+        match cause {
+            WordsError::Store(cause) => cause,
+            WordsError::List(cause) => Self::Failed(Box::new(cause)),
+        }
+    }
+}
+
 /// A list in use.
 #[derive(Debug)]
 pub(crate) struct List {

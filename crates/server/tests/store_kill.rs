@@ -91,6 +91,7 @@ fn message(id: &str, sender: &str, room: &str) -> NewMessage {
         lctype: Some(-1),
         dedupe: Some(format!("mark of {id}")),
         address: None,
+        original: None,
     }
 }
 

@@ -95,6 +95,8 @@ fn retention(written: &written::Retention) -> Retention {
         rooms: written.rooms.0,
         audit: written.audit.0,
         audit_entries: written.audit_entries,
+        originals: written.originals.0,
+        addresses: written.addresses.0,
     }
 }
 
@@ -221,7 +223,7 @@ fn check_fanout(fanout: Fanout, problems: &mut Vec<String>) {
 }
 
 fn check_retention(config: &Config, problems: &mut Vec<String>) {
-    let Retention { messages, rooms, audit, audit_entries } = config.retention;
+    let Retention { messages, rooms, audit, audit_entries, .. } = config.retention;
     for (key, value) in [("messages", messages), ("rooms", rooms)] {
         if value < config.limits.resume {
             problems.push(format!(

@@ -180,12 +180,21 @@ pub(super) struct Retention {
     pub(super) rooms: Period,
     pub(super) audit: Period,
     pub(super) audit_entries: u32,
+    pub(super) originals: Period,
+    pub(super) addresses: Period,
 }
 
 impl Default for Retention {
     fn default() -> Self {
         let half_a_year = Period(Duration::from_secs(180 * 24 * 3600));
-        Self { messages: half_a_year, rooms: half_a_year, audit: half_a_year, audit_entries: 100_000 }
+        Self {
+            messages: half_a_year,
+            rooms: half_a_year,
+            audit: half_a_year,
+            audit_entries: 100_000,
+            originals: Period(Duration::from_secs(30 * 24 * 3600)),
+            addresses: half_a_year,
+        }
     }
 }
 

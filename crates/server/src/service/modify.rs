@@ -203,8 +203,9 @@ fn edit(node: &Node, app: &App, change: Change) -> Result<(Edit, bool), Fault> {
     let Change::Edit { mut body, mentions: named } = change else { return Ok((Edit::Recall, false)) };
     let mentions = mentions(&named);
     within_size(node, &body, &mentions, 0)?;
-    let filtered = node.words.filter(&app.id, &mut body).is_some();
-    Ok((Edit::Replace { lctype: lctype(&body), body, mentions }, filtered))
+    let original = node.words.filter(&app.id, &mut body);
+    let filtered = original.is_some();
+    Ok((Edit::Replace { lctype: lctype(&body), body, mentions, original }, filtered))
 }
 
 /// Carries out the patches of one command; the first that fails ends it. What was changed before stays, and is told.

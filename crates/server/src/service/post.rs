@@ -146,7 +146,8 @@ pub(super) async fn admit(
         within_size(node, &body, &mentions, post.extras)?;
         post.body = body;
     }
-    let filtered = node.words.filter(&app.id, &mut post.body).is_some();
+    let original = node.words.filter(&app.id, &mut post.body);
+    let filtered = original.is_some();
     let lctype = lctype(&post.body);
     let level = level(app, caller, &post, lctype);
     let message = NewMessage {
@@ -161,6 +162,7 @@ pub(super) async fn admit(
         body: post.body,
         mentions,
         dedupe: post.dedupe,
+        original,
     };
     Ok(Admitted { message, only: verdict.only, filtered })
 }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use grandstand_protocol::{AppId, Body, ClientId, Level, Mentions, MessageId, RoomId};
 use grandstand_room::{clock::Millis, session::Identity, session::SessionId};
 
+use super::Keeps;
 use crate::fanout::Broadcast;
 
 /// A server process over restarts: a name from configuration, `node-1` by default.
@@ -38,6 +39,8 @@ pub struct NewMessage {
     pub dedupe: Option<String>,
     /// Where it came from.
     pub address: Option<IpAddr>,
+    /// What it was before the word filter changed it.
+    pub original: Option<Body>,
 }
 
 /// The place of a stored message.
@@ -97,8 +100,8 @@ pub struct Most {
 /// What an edit does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Edit {
-    /// New content.
-    Replace { body: Body, mentions: Mentions, lctype: Option<i32> },
+    /// New content; `original` is what it was before the word filter changed it.
+    Replace { body: Body, mentions: Mentions, lctype: Option<i32>, original: Option<Body> },
     /// Only the stub stays.
     Recall,
 }
@@ -287,6 +290,8 @@ pub struct Retention {
     pub sessions: i64,
     /// The audit log.
     pub audit: i64,
+    /// What messages were, and where they came from.
+    pub evidence: Keeps,
     /// Entries of the audit log, not milliseconds: so many of each app and each [`AuditActor`](super::AuditActor)'s kind.
     pub audit_entries: u32,
 }

@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in the data folder, one thread that writes, a few that read.
 
 mod audit;
+mod evidence;
 mod find;
 mod history;
 mod history_of_app;

@@ -179,6 +179,7 @@ async fn lose(server: &Server, room: &RoomId, from: &str) {
         lctype: None,
         dedupe: None,
         address: None,
+        original: None,
     };
     server.node.store.append(lost, server.clock.wall()).await.unwrap();
 }

@@ -118,6 +118,7 @@ async fn lose(server: &Server, room: &RoomId) -> Identity {
         lctype: None,
         dedupe: None,
         address: None,
+        original: None,
     };
     let will = Will { identity: identity.clone(), node, message, transient: false };
     assert_eq!(store.hold_will(will, 8, now).await.unwrap(), Held::Waiting);

@@ -54,165 +54,111 @@ fn by_master(action: &str, rest: Value) -> Value {
     entry
 }
 
-#[tokio::test]
-async fn every_act_of_the_back_end_is_there_when_it_is_answered() {
-    let server = Server::start().await;
-    let made = server.master("POST", ROOMS, json!({ "name": "live", "c": "ann" })).await.ok();
-    let room = made["objectId"].as_str().unwrap();
-    let here = format!("{ROOMS}/{room}");
-    let sent = json!({ "from_client": "bob", "message": "hello" });
-    let message = server.master("POST", &format!("{here}/messages"), sent).await.ok();
-    let message = message["msg-id"].as_str().unwrap();
-    assert_eq!(newest(&server).await["action"], "create_room", "to send is no administrative act");
-    assert_eq!(
-        newest(&server).await,
-        by_master("create_room", json!({ "room": room, "details": { "name": "live" } }))
-    );
+/// Does something, and finds it noted when it is answered.
+async fn noted(server: &Server, (method, path): (&str, &str), body: Value, action: &str, expected: Value) {
+    server.master(method, path, body).await.ok();
+    assert_eq!(newest(server).await, by_master(action, expected), "{method} {path}");
+}
 
-    let clients = json!({ "client_ids": ["bob", "cid"] });
-    let in_room = |details: Value| json!({ "room": room, "clients": ["bob", "cid"], "details": details });
+async fn new_room(server: &Server) -> String {
+    let made = server.master("POST", ROOMS, json!({ "name": "live", "c": "ann" })).await.ok();
+    made["objectId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn rooms_and_roles_are_noted_with_the_answer() {
+    let server = Server::start().await;
+    let room = new_room(&server).await;
+    let here = format!("{ROOMS}/{room}");
+    let made = json!({ "room": room, "details": { "name": "live" } });
+    assert_eq!(newest(&server).await, by_master("create_room", made));
+    let fields = json!({ "attr.topic": "x", "name": "y" });
+    let changed = json!({ "room": room, "details": { "changed": ["attr.topic", "name"] } });
+    noted(&server, ("PUT", &here), fields, "update_room", changed).await;
+
     let on_bob = |details: Value| json!({ "room": room, "clients": ["bob"], "details": details });
-    let on_message = json!({ "room": room, "message": message, "clients": ["bob"] });
-    let member_infos = format!("{here}/member-infos");
-    let row =
-        server.master("POST", &member_infos, json!({ "clientId": "bob", "role": "Manager" })).await.ok();
-    let row = format!("{member_infos}/{}", row["objectId"].as_str().unwrap());
-    let given = json!({ "role": "Manager", "former": "Member" });
-    assert_eq!(newest(&server).await, by_master("give_role", on_bob(given)));
-    let kick = "/1.2/rtm/clients/bob/kick";
-    let of_message = format!("{here}/messages/{message}");
-    for (method, path, body, action, expected) in [
-        (
-            "PUT",
-            &*here,
-            json!({ "attr.topic": "x", "name": "y" }),
-            "update_room",
-            json!({ "room": room, "details": { "changed": ["attr.topic", "name"] } }),
-        ),
-        (
-            "PUT",
-            &*row,
-            json!({ "role": "Owner" }),
-            "give_role",
-            on_bob(json!({ "role": "Owner", "former": "Manager" })),
-        ),
-        ("DELETE", &*row, NOBODY, "remove_role", on_bob(json!({ "former": "Owner" }))),
-        (
-            "POST",
-            &*format!("{here}/permanent-silenceds"),
-            clients.clone(),
-            "silence",
-            in_room(json!({ "lists": ["permanent"] })),
-        ),
-        (
-            "DELETE",
-            &*format!("{here}/permanent-silenceds"),
-            clients.clone(),
-            "unsilence",
-            in_room(json!({ "lists": ["permanent"] })),
-        ),
-        (
-            "POST",
-            &*format!("{here}/temporary-silenceds"),
-            json!({ "client_id": "bob", "ttl": 60 }),
-            "silence",
-            on_bob(json!({ "lists": ["temporary"], "until": 60 })),
-        ),
-        (
-            "DELETE",
-            &*format!("{here}/temporary-silenceds?client_id=bob"),
-            NOBODY,
-            "unsilence",
-            on_bob(json!({ "lists": ["temporary"] })),
-        ),
-        (
-            "POST",
-            &*format!("{here}/blacklists"),
-            json!({ "client_ids": ["bob"], "ttl": 3600 }),
-            "block",
-            on_bob(json!({ "until": 3600 })),
-        ),
-        (
-            "POST",
-            &*format!("{here}/blacklists"),
-            json!({ "client_ids": ["bob"] }),
-            "block",
-            on_bob(json!({})),
-        ),
-        ("DELETE", &*format!("{here}/blacklists"), clients.clone(), "unblock", in_room(json!({}))),
-        (
-            "POST",
-            "/1.1/rtm/conversation/blacklist",
-            json!({ "client_id": "bob", "conv_id": room, "ttl": 60 }),
-            "silence",
-            on_bob(json!({ "lists": ["temporary"], "until": 60 })),
-        ),
-        (
-            "POST",
-            kick,
-            json!({ "reason": "bye" }),
-            "kick",
-            json!({ "clients": ["bob"], "details": { "reason": "bye" } }),
-        ),
-        (
-            "POST",
-            "/1.1/rtm/client/kick",
-            json!({ "client_id": "bob" }),
-            "kick",
-            json!({ "clients": ["bob"], "details": { "reason": null } }),
-        ),
-        (
-            "POST",
-            "/1.2/rtm/bans",
-            json!({ "client_id": "bob", "ttl": 60, "reason": "spam" }),
-            "ban",
-            json!({ "clients": ["bob"], "details": { "until": 60, "reason": "spam" } }),
-        ),
-        ("DELETE", "/1.2/rtm/bans?client_id=bob", NOBODY, "unban", json!({ "clients": ["bob"] })),
-        (
-            "POST",
-            "/1.2/rtm/bans",
-            json!({ "address": "192.0.2.0/24" }),
-            "ban",
-            json!({ "details": { "address": "192.0.2.0/24", "reason": null } }),
-        ),
-        (
-            "DELETE",
-            "/1.2/rtm/bans?address=192.0.2.0/24",
-            NOBODY,
-            "unban",
-            json!({ "details": { "address": "192.0.2.0/24" } }),
-        ),
-        (
-            "PUT",
-            &*of_message,
-            json!({ "from_client": "bob", "message": "changed" }),
-            "edit_message",
-            on_message.clone(),
-        ),
-        (
-            "PUT",
-            &*format!("{of_message}/recall"),
-            json!({ "from_client": "bob" }),
-            "recall_message",
-            on_message.clone(),
-        ),
-        ("DELETE", &*format!("{of_message}?from_client=bob"), NOBODY, "delete_message", on_message),
-        ("DELETE", &*here, NOBODY, "delete_room", json!({ "room": room })),
-    ] {
-        server.master(method, path, body).await.ok();
-        assert_eq!(newest(&server).await, by_master(action, expected), "{method} {path}");
-    }
+    let infos = format!("{here}/member-infos");
+    let given = server.master("POST", &infos, json!({ "clientId": "bob", "role": "Manager" })).await.ok();
+    let row = format!("{infos}/{}", given["objectId"].as_str().unwrap());
+    let expected = on_bob(json!({ "role": "Manager", "former": "Member" }));
+    assert_eq!(newest(&server).await, by_master("give_role", expected));
+    let expected = on_bob(json!({ "role": "Owner", "former": "Manager" }));
+    noted(&server, ("PUT", &row), json!({ "role": "Owner" }), "give_role", expected).await;
+    let expected = on_bob(json!({ "former": "Owner" }));
+    noted(&server, ("DELETE", &row), NOBODY, "remove_role", expected).await;
+    noted(&server, ("DELETE", &here), NOBODY, "delete_room", json!({ "room": room })).await;
+    let theirs = server.ask(As::OtherMaster, "GET", AUDIT, NOBODY).await.ok();
+    assert_eq!(theirs, json!({ "results": [] }), "apps are apart");
+}
+
+#[tokio::test]
+async fn silence_and_blocks_are_noted_with_the_answer() {
+    let server = Server::start().await;
+    let room = new_room(&server).await;
+    let both = json!({ "client_ids": ["bob", "cid"] });
+    let on_both = |details: Value| json!({ "room": room, "clients": ["bob", "cid"], "details": details });
+    let on_bob = |details: Value| json!({ "room": room, "clients": ["bob"], "details": details });
+    let permanent = &*format!("{ROOMS}/{room}/permanent-silenceds");
+    let temporary = &*format!("{ROOMS}/{room}/temporary-silenceds");
+    let of_bob = &*format!("{temporary}?client_id=bob");
+    let blacklists = &*format!("{ROOMS}/{room}/blacklists");
+    let for_good = json!({ "lists": ["permanent"] });
+    let for_a_minute = on_bob(json!({ "lists": ["temporary"], "until": 60 }));
+    let ended = on_bob(json!({ "lists": ["temporary"] }));
+    let minute = json!({ "client_id": "bob", "ttl": 60 });
+    let old = json!({ "client_id": "bob", "conv_id": room, "ttl": 60 });
+    let hour = json!({ "client_ids": ["bob"], "ttl": 3600 });
+    let one = json!({ "client_ids": ["bob"] });
+    noted(&server, ("POST", permanent), both.clone(), "silence", on_both(for_good.clone())).await;
+    noted(&server, ("DELETE", permanent), both.clone(), "unsilence", on_both(for_good)).await;
+    noted(&server, ("POST", temporary), minute, "silence", for_a_minute.clone()).await;
+    noted(&server, ("DELETE", of_bob), NOBODY, "unsilence", ended).await;
+    noted(&server, ("POST", "/1.1/rtm/conversation/blacklist"), old, "silence", for_a_minute).await;
+    noted(&server, ("POST", blacklists), hour, "block", on_bob(json!({ "until": 3600 }))).await;
+    noted(&server, ("POST", blacklists), one, "block", on_bob(json!({}))).await;
+    noted(&server, ("DELETE", blacklists), both, "unblock", on_both(json!({}))).await;
+}
+
+#[tokio::test]
+async fn kicks_and_bans_are_noted_with_the_answer() {
+    let server = Server::start().await;
+    let on_bob = |details: Value| json!({ "clients": ["bob"], "details": details });
+    let kick = ("POST", "/1.2/rtm/clients/bob/kick");
+    noted(&server, kick, json!({ "reason": "bye" }), "kick", on_bob(json!({ "reason": "bye" }))).await;
+    let kick = ("POST", "/1.1/rtm/client/kick");
+    noted(&server, kick, json!({ "client_id": "bob" }), "kick", on_bob(json!({ "reason": null }))).await;
+    let ban = ("POST", "/1.2/rtm/bans");
+    let body = json!({ "client_id": "bob", "ttl": 60, "reason": "spam" });
+    noted(&server, ban, body, "ban", on_bob(json!({ "until": 60, "reason": "spam" }))).await;
+    noted(&server, ("DELETE", "/1.2/rtm/bans?client_id=bob"), NOBODY, "unban", on_bob(json!({}))).await;
+    let network = json!({ "address": "192.0.2.0/24" });
+    let banned = json!({ "details": { "address": "192.0.2.0/24", "reason": null } });
+    noted(&server, ban, network.clone(), "ban", banned).await;
+    let unban = ("DELETE", "/1.2/rtm/bans?address=192.0.2.0/24");
+    noted(&server, unban, NOBODY, "unban", json!({ "details": network })).await;
+}
+
+#[tokio::test]
+async fn what_happens_to_messages_and_words_is_noted_with_the_answer() {
+    let server = Server::start().await;
+    let room = new_room(&server).await;
+    let messages = format!("{ROOMS}/{room}/messages");
+    let sent = json!({ "from_client": "bob", "message": "hello" });
+    let sent = server.master("POST", &messages, sent).await.ok();
+    let id = sent["msg-id"].as_str().unwrap();
+    assert_eq!(newest(&server).await["action"], "create_room", "to send is no administrative act");
+    let message = &*format!("{messages}/{id}");
+    let expected = json!({ "room": room, "message": id, "clients": ["bob"] });
+    let edit = json!({ "from_client": "bob", "message": "changed" });
+    noted(&server, ("PUT", message), edit, "edit_message", expected.clone()).await;
+    let (recall, author) = (&*format!("{message}/recall"), json!({ "from_client": "bob" }));
+    noted(&server, ("PUT", recall), author, "recall_message", expected.clone()).await;
+    let delete = &*format!("{message}?from_client=bob");
+    noted(&server, ("DELETE", delete), NOBODY, "delete_message", expected).await;
+
     server.ask_raw(As::Master, "PUT", "/1.2/rtm/words", "fool\nfoe\n").await.ok();
     assert_eq!(newest(&server).await, by_master("set_words", json!({ "details": { "words": 2 } })));
-    server.master("DELETE", "/1.2/rtm/words", NOBODY).await.ok();
-    assert_eq!(newest(&server).await, by_master("remove_words", json!({})));
-    assert!(
-        server.ask(As::OtherMaster, "GET", AUDIT, NOBODY).await.ok()["results"]
-            .as_array()
-            .unwrap()
-            .is_empty()
-    );
+    noted(&server, ("DELETE", "/1.2/rtm/words"), NOBODY, "remove_words", json!({})).await;
 }
 
 #[tokio::test]

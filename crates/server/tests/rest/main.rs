@@ -6,6 +6,7 @@ mod bodies;
 mod clients;
 mod conversations;
 mod description;
+mod evidence;
 mod expulsions;
 mod first_messages;
 #[path = "../gateway/guest.rs"]

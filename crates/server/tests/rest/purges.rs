@@ -45,6 +45,7 @@ async fn store_many(server: &Server, app: &str, room: &RoomId, from: &str, count
                 lctype: None,
                 dedupe: None,
                 address: None,
+                original: None,
             };
             server.node.store.append(message, server.node.clock.wall())
         });

@@ -67,6 +67,7 @@ pub(crate) fn message(room: &str, id: &str) -> NewMessage {
         lctype: None,
         dedupe: None,
         address: None,
+        original: None,
     }
 }
 

@@ -51,7 +51,8 @@ pub(crate) async fn gaps_leave_out_the_recalled(place: &dyn Place) {
         append(&store, high("room", id), NOW).await;
     }
     let new = Body::Text("new text".to_owned());
-    let edit = Edit::Replace { body: new.clone(), mentions: Mentions::default(), lctype: None };
+    let edit =
+        Edit::Replace { body: new.clone(), mentions: Mentions::default(), lctype: None, original: None };
     for (id, edit) in [("recalled", Edit::Recall), ("edited", edit)] {
         store.modify(&app(), &room_id("room"), &id.into(), Some(&client("sender")), edit, NOW).await.unwrap();
     }

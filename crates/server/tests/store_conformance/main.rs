@@ -3,6 +3,7 @@
 
 mod append;
 mod audit;
+mod evidence;
 mod fixture;
 mod gap;
 mod history;
@@ -56,6 +57,8 @@ macro_rules! whole_suite {
             history_of_app: pages_equal_the_model holds_what_is_of_the_app_and_the_sender;
             visitors: are_counted_once_a_day;
             words: are_kept_as_a_whole;
+            evidence: is_kept_with_the_change is_not_kept_when_nobody_wants_it goes_when_it_is_old addresses_go_when_they_are_old a_client_is_erased_in_slices
+                what_a_client_sends_later_stays a_will_keeps_what_it_was;
             audit: what_was_done_comes_back conditions_are_all_kept old_and_too_many_go;
             gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_leave_out_the_recalled;
             modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may

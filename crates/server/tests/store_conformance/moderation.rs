@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grandstand::store::{Retention, RuleError, Store};
+use grandstand::store::{Keeps, Retention, RuleError, Store};
 use grandstand_protocol::{AppId, ClientId};
 use grandstand_room::{
     ban::{Ban, Banned},
@@ -257,6 +257,7 @@ pub(crate) async fn what_has_ended_is_swept(place: &dyn Place) {
         sessions: DAY,
         audit: 365 * DAY,
         audit_entries: 1000,
+        evidence: Keeps { originals: 30 * DAY, addresses: 90 * DAY },
     };
     let store = place.open().await;
     make_rooms(&store, &["a"]).await;

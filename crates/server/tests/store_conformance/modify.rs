@@ -8,7 +8,7 @@ use crate::{Place, fixture::*};
 
 fn replace(text: &str) -> Edit {
     let mentions = Mentions { all: true, clients: vec!["bob".to_owned()] };
-    Edit::Replace { body: Body::Text(text.to_owned()), mentions, lctype: Some(-1) }
+    Edit::Replace { body: Body::Text(text.to_owned()), mentions, lctype: Some(-1), original: None }
 }
 
 pub(crate) async fn an_edit_shows_everywhere(place: &dyn Place) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grandstand::store::{Held, NewMessage, Retention, Store, Swept};
+use grandstand::store::{Held, Keeps, NewMessage, Retention, Store, Swept};
 use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::{attributes::AttributeUpdate, clock::Millis, room::Room, session::SessionId};
 
@@ -14,6 +14,7 @@ pub(crate) const RETENTION: Retention = Retention {
     sessions: 30 * MINUTE,
     audit: 30 * DAY,
     audit_entries: 1000,
+    evidence: Keeps { originals: 30 * DAY, addresses: 90 * DAY },
 };
 
 /// Messages for a short time, rooms for ever.
@@ -23,6 +24,7 @@ const ROOMS_STAY: Retention = Retention {
     sessions: 30 * MINUTE,
     audit: 30 * DAY,
     audit_entries: 1000,
+    evidence: Keeps { originals: 30 * DAY, addresses: 90 * DAY },
 };
 
 /// Slices until there is nothing more to do; what they did together.

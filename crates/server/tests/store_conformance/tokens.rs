@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use grandstand::store::{Retention, Revocation, Store};
+use grandstand::store::{Keeps, Retention, Revocation, Store};
 use grandstand_protocol::AppId;
 use grandstand_room::{session::SessionId, token::REVOCATIONS_KEPT};
 
@@ -66,6 +66,7 @@ pub(crate) async fn revoked_logins_go_when_no_token_of_theirs_lives(place: &dyn 
         sessions: DAY,
         audit: 365 * DAY,
         audit_entries: 1000,
+        evidence: Keeps { originals: 30 * DAY, addresses: 90 * DAY },
     };
     let store = place.open().await;
     join_all((0..LOGINS).map(|id| store.revoke(revoked(id), NOW))).await;

@@ -7,7 +7,7 @@ use grandstand_room::clock::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{open, sql_number, wire_number};
-use crate::store::Stamp;
+use crate::store::{Keeps, Stamp};
 
 /// Rooms remembered at most; beyond that all are forgotten and read again as needed.
 const ROOMS: usize = 50_000;
@@ -68,6 +68,8 @@ pub(super) struct Ledger {
     checkpointed: u64,
     /// The file failed: what the connection believes about it may be wrong.
     broken: bool,
+    /// What is kept of messages that change.
+    pub(super) keeps: Keeps,
 }
 
 impl Ledger {
@@ -82,6 +84,7 @@ impl Ledger {
             epoch_changed: false,
             checkpointed: 0,
             broken: false,
+            keeps: Keeps::default(),
         }
     }
 

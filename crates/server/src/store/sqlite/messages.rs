@@ -1,17 +1,20 @@
 //! Messages on their way in: appends, retries, edits, imports.
 
+use std::net::IpAddr;
+
 use grandstand_protocol::{AppId, ClientId, Mentions, MessageId, RoomId};
 use grandstand_room::{clock::Millis, content};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
+    evidence::{self, About},
     history,
     ledger::{Ledger, RoomKey},
     row::{BodyColumn, address_column, mentions_column},
     sessions::blob,
     sql_number,
 };
-use crate::store::{Appended, Edit, Imported, NewMessage, Patched, Stamp, StoredMessage};
+use crate::store::{Appended, Cause, Edit, Imported, NewMessage, Patched, Stamp, StoredMessage};
 
 /// How long a client's mark keeps a retry from becoming a second message (protocol.md 4.8).
 pub(super) const DEDUPE: i64 = 30 * 60 * 1000;
@@ -34,7 +37,12 @@ pub(super) fn append(
     }
     let head = ledger.change(&key);
     let (room, stamp) = (head.row, head.advance(now));
-    insert(&ledger.connection, &key, room, message, stamp)?;
+    let address = if ledger.keeps.addresses > 0 { message.address } else { None };
+    insert(&ledger.connection, &key, room, message, stamp, address)?;
+    if let Some(original) = &message.original {
+        let about = About { address, ..About::from((message, stamp)) };
+        evidence::keep(ledger, key.0, &about, (Cause::Filtered, original), now)?;
+    }
     Ok(Some(Appended::Stored(stamp)))
 }
 
@@ -95,6 +103,7 @@ fn insert(
     room: i64,
     message: &NewMessage,
     stamp: Stamp,
+    address: Option<IpAddr>,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -115,7 +124,7 @@ fn insert(
             mentions_column(&message.mentions),
             BodyColumn(&message.body),
             message.session.map(blob),
-            address_column(message.address),
+            address_column(address),
         ])
         .map(drop)
 }
@@ -136,23 +145,35 @@ pub(super) fn modify(
     now: Millis,
 ) -> rusqlite::Result<Result<Patched, Unmodified>> {
     let Some(key) = ledger.key(app, room)? else { return Ok(Err(Unmodified::NotFound)) };
-    let room = ledger.head(&key).row;
+    let (asked, room) = (room.clone(), ledger.head(&key).row);
     let Some(mut message) = history::by_id(&ledger.connection, room, id)? else {
         return Ok(Err(Unmodified::NotFound));
     };
     if author.is_some_and(|author| message.from != author.as_str()) {
         return Ok(Err(Unmodified::NotAuthor));
     }
+    let about = About {
+        room: asked,
+        message: id.clone(),
+        from: message.from.clone(),
+        timestamp: message.timestamp,
+        address: message.address,
+    };
     match edit {
         Edit::Recall if message.recalled => return Ok(Ok(Patched { message })),
         Edit::Replace { .. } if message.recalled => return Ok(Err(Unmodified::NotFound)),
         Edit::Recall => {
+            evidence::keep(ledger, key.0, &about, (Cause::Recalled, &message.body), now)?;
             message.recalled = true;
             message.body = content::recall_stub();
             message.mentions = Mentions::default();
             message.lctype = Some(content::RECALLED);
         }
-        Edit::Replace { body, mentions, lctype } => {
+        Edit::Replace { body, mentions, lctype, original } => {
+            evidence::keep(ledger, key.0, &about, (Cause::Edited, &message.body), now)?;
+            if let Some(original) = original {
+                evidence::keep(ledger, key.0, &about, (Cause::Filtered, original), now)?;
+            }
             message.body = body.clone();
             message.mentions = mentions.clone();
             message.lctype = *lctype;
@@ -219,7 +240,11 @@ pub(super) fn import(
     for message in messages {
         forget_doomed(&ledger.connection, key.0, &message.id)?;
         let head = ledger.head(&key);
-        if import_one(&ledger.connection, &key, (head.row, FIRST_IMPORT + head.imported), message, now)? {
+        let place = (head.row, FIRST_IMPORT + head.imported);
+        // The sweep of addresses may be past this message's time.
+        let known = now.since(message.timestamp) < ledger.keeps.addresses;
+        let address = message.address.filter(|_| known);
+        if import_one(&ledger.connection, &key, place, message, address, now)? {
             let head = ledger.change(&key);
             head.imported += 1;
             head.last_message_at = head.last_message_at.max(Some(message.timestamp));
@@ -261,6 +286,7 @@ fn import_one(
     key: &RoomKey,
     (room, number): (i64, i64),
     message: &StoredMessage,
+    address: Option<IpAddr>,
     now: Millis,
 ) -> rusqlite::Result<bool> {
     let stored = connection
@@ -285,7 +311,7 @@ fn import_one(
             message.recalled,
             now.0,
             BodyColumn(&message.body),
-            address_column(message.address),
+            address_column(address),
         ])?;
     Ok(stored == 1)
 }

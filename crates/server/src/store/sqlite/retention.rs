@@ -5,7 +5,7 @@ use grandstand_room::clock::Millis;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{
-    audit,
+    audit, evidence,
     ledger::{Ledger, set_oldest},
     messages::DEDUPE,
     moderation::lists,
@@ -38,7 +38,16 @@ pub(super) fn sweep(ledger: &mut Ledger, retention: &Retention, now: Millis) -> 
     let ended = lists::forget_ended(&ledger.connection, now, ROWS)?;
     let acts = now.plus(-retention.audit);
     let acts = audit::forget(&ledger.connection, acts, i64::from(retention.audit_entries), ROWS)?;
-    swept.more = left == 0 || [swept.sessions as i64, marks, revocations, ended, acts].contains(&ROWS);
+    let kept = |milliseconds: i64| now.plus(milliseconds.saturating_neg());
+    let originals = kept(retention.evidence.originals);
+    let originals = evidence::forget_originals(&ledger.connection, originals, ROWS)?;
+    // Messages that are past their time go with their addresses: first those.
+    let addresses = match left {
+        0 => 0,
+        _ => evidence::forget_addresses(&ledger.connection, kept(retention.evidence.addresses), ROWS)?,
+    };
+    swept.more = left == 0
+        || [swept.sessions as i64, marks, revocations, ended, acts, originals, addresses].contains(&ROWS);
     // Last, because it has to look at every room that did not change for long.
     if !swept.more {
         swept.rooms = idle_rooms(ledger, now.plus(-retention.rooms))?;

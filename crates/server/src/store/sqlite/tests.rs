@@ -29,6 +29,7 @@ fn message(id: &str) -> NewMessage {
         lctype: None,
         dedupe: None,
         address: None,
+        original: None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::{clock::Millis, session::SessionId};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 
 use super::{
     ledger::Ledger,
@@ -45,8 +45,8 @@ pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) ->
     connection
         .prepare_cached(
             "INSERT INTO wills (app, session, room, id, sender, level, lctype, mention_all, mentions, mark, transient,
-                                body, address)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                body, address, original)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             app,
@@ -61,7 +61,8 @@ pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) ->
             message.dedupe,
             will.transient,
             BodyColumn(&message.body),
-            address_column(message.address),
+            address_column(message.address.filter(|_| ledger.keeps.addresses > 0)),
+            message.original.as_ref().map(BodyColumn),
         ])?;
     Ok(Held::Waiting)
 }
@@ -100,7 +101,7 @@ pub(super) fn send(
         .connection
         .prepare_cached(
             "SELECT w.room, w.id, w.sender, w.level, w.body, w.mention_all, w.mentions, w.lctype, w.mark, w.transient,
-                    w.address
+                    w.address, w.original
              FROM sessions s JOIN wills w ON w.app = s.app AND w.session = s.session
              WHERE s.app = ?1 AND s.session = ?2 AND s.dropped_at <= ?3 ORDER BY w.row",
         )?
@@ -153,6 +154,10 @@ fn will(row: &Row<'_>, app: &AppId, session: SessionId) -> rusqlite::Result<(New
         lctype: row.get(7)?,
         dedupe: row.get(8)?,
         address: row::address(row, 10)?,
+        original: match row.get_ref(11)? {
+            ValueRef::Null => None,
+            _ => Some(row::body(row, 11)?),
+        },
     };
     Ok((message, row.get(9)?))
 }
