@@ -213,10 +213,12 @@ pub(crate) enum Offline {
 pub(crate) fn client_offline(
     node: &Node,
     app: &App,
-    address: Option<IpAddr>,
+    address: IpAddr,
     (client, tag): (&ClientId, Option<&str>),
     why: Offline,
 ) {
+    // A connection that is lost has no address any more.
+    let address = Some(address).filter(|_| !matches!(why, Offline::Lost(_)));
     let (code, message, error) = match why {
         Offline::LoggedOut => (1, "logged out", None),
         Offline::Lost(code) => (2, "connection lost", code.and_then(|code| Code::from_number(code.into()))),
@@ -226,8 +228,7 @@ pub(crate) fn client_offline(
     node.hooks.tell(app, Hook::ClientOffline, address, || {
         let mut parameters =
             json!({ "peerId": client.as_str(), "closeCode": code, "closeMsg": message, "tag": tag });
-        // A connection that is lost has no address any more.
-        if let Some(address) = address.filter(|_| !matches!(why, Offline::Lost(_))) {
+        if let Some(address) = address {
             parameters["sourceIP"] = address.to_string().into();
         }
         if let Some(code) = error {

@@ -1,6 +1,7 @@
 //! Bans from an app: whoever is banned is logged out everywhere and may not log in.
 
-use grandstand_protocol::{Code, Fault};
+use futures_util::future::join_all;
+use grandstand_protocol::{ClientId, Code, Fault};
 use grandstand_room::ban::{BANS, Ban, Banned};
 
 use super::{caller::Caller, kick::end_sessions, refusal::Refused};
@@ -12,6 +13,9 @@ use crate::{
     node::Node,
     store::{RuleError, StoreError},
 };
+
+/// Clients whose sessions end at the same time.
+const AT_ONCE: usize = 200;
 
 /// Bans somebody. When this returns, no session is left of whom it is about, and none can be opened. Of a network's
 /// clients all sessions end, from wherever they are connected; they may log in again from elsewhere.
@@ -28,10 +32,18 @@ pub(crate) async fn ban(node: &Node, app: &App, caller: &Caller, ban: Ban) -> Re
             node.router.app(&app.id).clients_where(|session| from_there(session.address))
         }
     };
-    for client in clients {
-        end_sessions(node, &app.id, &client, fault.clone()).await?;
+    end_all(node, app, &clients, &fault).await
+}
+
+/// Ends the sessions of all these clients, so many at a time that the store writes in few commits. What fails for one
+/// stops nothing for the others.
+async fn end_all(node: &Node, app: &App, clients: &[ClientId], fault: &Fault) -> Result<(), Fault> {
+    let mut all = Ok(());
+    for some in clients.chunks(AT_ONCE) {
+        let ends = some.iter().map(|client| end_sessions(node, &app.id, client, fault.clone()));
+        all = join_all(ends).await.into_iter().fold(all, Result::and);
     }
-    Ok(())
+    all
 }
 
 /// Ends a ban; `false` when there is none.

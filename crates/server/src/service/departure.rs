@@ -30,30 +30,24 @@ pub(super) async fn drop_session(
     let _turn = router.turn(&session.identity.client).await;
     if let Some(joined) = router.close(session) {
         remember(node, session, joined, may_hold_wills, now).await;
-        tell_offline(node, session, None, Offline::Lost(code));
+        tell_offline(node, session, Offline::Lost(code));
     }
 }
 
 /// Tells the app's hook that a session is not online any more.
-pub(crate) fn tell_offline(node: &Node, session: &Session, address: Option<IpAddr>, why: Offline) {
+pub(crate) fn tell_offline(node: &Node, session: &Session, why: Offline) {
     if let Some(app) = node.apps.get(session.app.as_str()) {
         let Identity { client, tag, .. } = &session.identity;
-        hook::client_offline(node, &app, address, (client, tag.as_deref()), why);
+        hook::client_offline(node, &app, session.address, (client, tag.as_deref()), why);
     }
 }
 
 /// Tells the app's hooks that a session ended for good, and with it its stay in a room.
-pub(crate) fn tell_ended(
-    node: &Node,
-    session: &Session,
-    joined: Option<Joined>,
-    address: Option<IpAddr>,
-    why: Offline,
-) {
+pub(crate) fn tell_ended(node: &Node, session: &Session, joined: Option<Joined>, why: Offline) {
     if let Some(joined) = joined {
-        tell_left(node, &session.app, &joined.room, &session.identity.client, address);
+        tell_left(node, &session.app, &joined.room, &session.identity.client, Some(session.address));
     }
-    tell_offline(node, session, address, why);
+    tell_offline(node, session, why);
 }
 
 /// Tells the app's hook that a client left a room, unless another session of it is there.

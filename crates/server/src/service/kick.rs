@@ -39,22 +39,24 @@ pub(super) async fn end_sessions(
     let failed = |cause| Refused::store(Code::InternalError, &cause);
     let router = node.router.app(app);
     let _turn = router.turn(client).await;
+    let open: Vec<_> =
+        router.sessions_of(client).into_iter().map(|session| (session.joined(), session)).collect();
+    node.bus.publish(News::Ended { app: app.clone(), client: client.clone(), fault }).await;
+    for (joined, session) in open {
+        departure::tell_ended(node, &session, joined, Offline::Kicked);
+    }
+    // Only now: a session that is open is given new tokens, and none may be newer than this. Here they do not count from
+    // now on, even if the store should fail: whom it was about is not online any more to be found a second time.
     let time = node.clock.wall();
-    let revocation = Revocation::Before { app: app.clone(), client: client.clone(), time };
-    node.store.revoke(revocation, time).await.map_err(failed)?;
     node.revocations.write().unwrap_or_else(PoisonError::into_inner).revoke_before(
         app.clone(),
         client.clone(),
         time,
     );
+    let revocation = Revocation::Before { app: app.clone(), client: client.clone(), time };
+    node.store.revoke(revocation, time).await.map_err(failed)?;
     let remembered = node.store.sessions(app, client).await.map_err(failed)?;
     node.store.end_sessions(app, client).await.map_err(failed)?;
-    let open: Vec<_> =
-        router.sessions_of(client).into_iter().map(|session| (session.joined(), session)).collect();
-    node.bus.publish(News::Ended { app: app.clone(), client: client.clone(), fault }).await;
-    for (joined, session) in open {
-        departure::tell_ended(node, &session, joined, None, Offline::Kicked);
-    }
     // Those that dropped have left their room now, and not when their time to return is over.
     let gone = remembered.into_iter().filter(|known| known.dropped_at.is_some() && !known.taken);
     for room in gone.filter_map(|known| known.room) {

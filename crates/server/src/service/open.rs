@@ -83,7 +83,7 @@ async fn end_if_banned(socket: &mut Socket, app: &App, peer: Option<&str>) {
     let Some(fault) = allowed.err().filter(|fault| fault.is(Code::Blacklisted)) else { return };
     if let Some(joined) = node.router.app(&app.id).close(&session) {
         departure::end_session(&node, &session).await;
-        departure::tell_ended(&node, &session, joined, Some(socket.address), Offline::Kicked);
+        departure::tell_ended(&node, &session, joined, Offline::Kicked);
         socket.say(None, Some(client.to_string()), Event::Closed { fault: Some(fault) });
     }
     socket.sessions.remove(at);
@@ -137,7 +137,7 @@ async fn admit(socket: &mut Socket, app: &App, request: &Request, open: &Open) -
     let signed = may_log_in(socket, app, &client, open, claims.as_ref()).await?;
     if let Some(at) = socket.session_for(Some(client.as_str())) {
         // Java opens its cached sessions by itself on every connect, beside the app's own open.
-        let event = Event::Opened { token: issue(&node, socket.session(at)) };
+        let event = Event::Opened { token: renew(&node, socket.session(at))? };
         socket.say(request.serial, Some(client.to_string()), event);
         return Ok(());
     }
@@ -218,7 +218,7 @@ async fn settle(
         let session = loser.identity.session;
         loser.outbox.signal(Signal::SessionEnded { session, ending: Ending::Conflict });
         departure::end_session(node, loser).await;
-        departure::tell_ended(node, loser, joined, None, Offline::Conflict);
+        departure::tell_ended(node, loser, joined, Offline::Conflict);
     }
     let resumed = replay::resume(node, app, &opened, past).await;
     for former in &opened.replaced {
@@ -296,16 +296,18 @@ fn verified(socket: &Socket, app: &AppId, client: &ClientId, open: &Open) -> Res
         Err(TokenError::Expired(claims)) if socket.format() == Format::Json && open.reopen => Some(*claims),
         Err(_) => None,
     };
-    let revoked =
-        |claims: &Claims| node.revocations.read().unwrap_or_else(PoisonError::into_inner).is_revoked(claims);
-    match claims.filter(|claims| claims.client == *client && !revoked(claims)) {
+    match claims.filter(|claims| claims.client == *client && !is_revoked(node, claims)) {
         Some(claims) => Ok(Some(claims)),
         None => Err(stale_token()),
     }
 }
 
-/// The sessions of a client id that hold a room or wills, unless a kick took back its signature while it waited, or the
-/// login of its token has ended for good. To be called in its turn: no end can come in between.
+fn is_revoked(node: &Node, claims: &Claims) -> bool {
+    node.revocations.read().unwrap_or_else(PoisonError::into_inner).is_revoked(claims)
+}
+
+/// The sessions of a client id that hold a room or wills, unless a kick took back its signature or its token while it
+/// waited, or the login of its token has ended for good. To be called in its turn: no end can come in between.
 async fn remembered(
     node: &Node,
     app: &App,
@@ -315,6 +317,9 @@ async fn remembered(
 ) -> Result<Vec<Remembered>, Fault> {
     if let Some(signed) = signed {
         signature::still_holds(node, app, client, signed, Asked::Login)?;
+    }
+    if claims.is_some_and(|claims| is_revoked(node, claims)) {
+        return Err(stale_token());
     }
     let login = claims.map(|claims| claims.session);
     let known = node.store.known(&app.id, client, login).await.map_err(|cause| failed(&cause))?;
@@ -383,7 +388,15 @@ pub(super) fn refresh(socket: &Socket, at: usize, token: Option<&str>) -> Result
             }
         }
     }
-    Ok(Event::Refreshed { token: issue(node, session) })
+    Ok(Event::Refreshed { token: renew(node, session)? })
+}
+
+/// Another token of a session, if it has not ended meanwhile.
+fn renew(node: &Node, session: &Arc<Session>) -> Result<Token, Fault> {
+    let token = issue(node, session);
+    // Looked at only now: what was issued while the session was open is older than the end of a kick, and revoked by it.
+    let is_open = node.router.app(&session.app).is_open(session);
+    if is_open { Ok(token) } else { Err(Refused::no_session()) }
 }
 
 /// `session/close`: an ordered end.
@@ -394,7 +407,7 @@ pub(super) async fn close(socket: &mut Socket, at: usize, request: &Request) {
     let turn = router.turn(&session.identity.client).await;
     if let Some(joined) = router.close(&session) {
         departure::end_session(&node, &session).await;
-        departure::tell_ended(&node, &session, joined, Some(socket.address), Offline::LoggedOut);
+        departure::tell_ended(&node, &session, joined, Offline::LoggedOut);
     }
     drop(turn);
     socket.reply(request, at, Event::Closed { fault: None });

@@ -185,6 +185,7 @@ async fn connections_that_are_lost_and_taken_over() {
     other.open(device("two")).await;
     let conflict = engine.called("_clientOffline", |call| call.body["closeCode"] == 3).await.body;
     assert_eq!((&conflict["peerId"], &conflict["tag"]), (&json!("ann"), &json!("mobile")));
+    assert_eq!(conflict["sourceIP"], "127.0.0.1");
 
     drop(other);
     let lost = engine.called("_clientOffline", |call| call.body["closeCode"] == 2).await.body;

@@ -64,7 +64,7 @@ async fn a_kick_says_that_its_client_is_offline_and_out_of_its_room() {
 
     server.master("POST", "/1.2/rtm/clients/ann/kick", json!({ "reason": "spam" })).await.ok();
     let offline = engine.called("_clientOffline", |call| call.body["peerId"] == "ann").await.body;
-    assert_eq!(offline["closeCode"], 4);
+    assert_eq!((&offline["closeCode"], &offline["sourceIP"]), (&json!(4), &json!("127.0.0.1")));
     let left = |client: &str| json!({ "initBy": client, "convId": room.as_str(), "members": [client] });
     let removed = engine.called("_conversationRemoved", |_| true).await.body;
     assert_eq!(removed, left("ann"));

@@ -16,6 +16,7 @@ mod history;
 mod hostile;
 mod http;
 mod isolation;
+mod kicks;
 mod messages;
 mod moderation;
 mod purges;

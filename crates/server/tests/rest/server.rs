@@ -38,7 +38,8 @@ pub(crate) struct Server {
     pub(crate) node: Arc<Node>,
     pub(crate) clock: Clock,
     _accepting: JoinSet<()>,
-    _data: TempDir,
+    /// Where the store is.
+    pub(crate) data: TempDir,
 }
 
 /// What came back.
@@ -89,7 +90,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut accepting = JoinSet::new();
         accepting.spawn(listener::accept(listener, port));
-        Self { address, node, clock, _accepting: accepting, _data: data }
+        Self { address, node, clock, _accepting: accepting, data }
     }
 
     /// Waits until the store knows that every session of the client id has dropped.
