@@ -83,6 +83,9 @@ async fn in_session(socket: &mut Socket, request: Request) {
     if request.peer.is_none() {
         socket.client_omits_peer();
     }
+    if let Err(fault) = socket.caller(at).still_there(socket.node()) {
+        return socket.refuse(&request, fault);
+    }
     if let Err(fault) = within_rates(socket, at, &request.command) {
         return socket.refuse(&request, fault);
     }

@@ -2,10 +2,11 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use grandstand_protocol::ClientId;
+use grandstand_protocol::{ClientId, Fault};
 use grandstand_room::session::SessionId;
 
-use crate::router::Session;
+use super::refusal::Refused;
+use crate::{node::Node, router::Session};
 
 /// Who acts, and from where.
 #[derive(Debug, Clone)]
@@ -39,6 +40,14 @@ impl Caller {
         match &self.kind {
             CallerKind::Session(session) => Some(session),
             CallerKind::BackEnd => None,
+        }
+    }
+
+    /// Whether whoever acts is still somebody here: 4105 for a session that has ended, which its socket may not know yet.
+    pub(crate) fn still_there(&self, node: &Node) -> Result<(), Fault> {
+        match self.as_session() {
+            Some(session) if !node.router.app(&session.app).is_open(session) => Err(Refused::no_session()),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -8,6 +8,7 @@ use grandstand_room::clock::Millis;
 use super::{
     post::{Post, admit, must_exist, post},
     refusal::Refused,
+    room::its_turn,
     socket::Socket,
 };
 use crate::store::{Held, Will};
@@ -57,8 +58,12 @@ async fn hold(socket: &mut Socket, at: usize, request: &Request, left: Post) -> 
     let transient = left.transient;
     let message = admit(&node, &app, &socket.caller(at), left).await?.message;
     must_exist(&node, &app, &message.room).await?;
+    // In its turn, and looked at again: no kick comes in between, whose end of the session would be over.
+    let (router, session) = (node.router.app(&app.id), Arc::clone(socket.session(at)));
+    let _turn = its_turn(&router, &session).await?;
+    node.moderation.may_send(&app.id, &message.room, &message.from, node.clock.wall()).await?;
     let (id, now, limit) = (message.id.clone(), node.clock.wall(), node.config.limits.wills_per_session);
-    let identity = socket.session(at).identity.clone();
+    let identity = session.identity.clone();
     let will = Will { identity, node: node.id.clone(), message, transient };
     let held = node.store.hold_will(will, limit, now).await;
     match held.map_err(|cause| Refused::store(Code::InternalError, &cause))? {

@@ -55,12 +55,12 @@ pub(crate) async fn change(
     caller: &Caller,
     modification: Modification,
 ) -> Result<Modified, Fault> {
-    allowed(app, caller, &modification.change)?;
-    // An edit says something new; a recall does not.
-    if let (Some(client), Change::Edit { .. }) = (caller.client(), &modification.change) {
-        node.moderation.may_send(&app.id, &modification.room, client, node.clock.wall()).await?;
-    }
+    may_change(node, app, caller, &modification).await?;
     let rewritten = hook::message_update(node, app, caller.address, &modification).await?;
+    if app.hooks.is_some() {
+        // The hook has taken its time.
+        may_change(node, app, caller, &modification).await?;
+    }
     let Modification { room, message, author, mut change } = modification;
     let action = match change {
         Change::Edit { .. } => Action::EditMessage,
@@ -183,6 +183,21 @@ impl Modified {
             correction.tell(node);
         }
     }
+}
+
+async fn may_change(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    Modification { room, change, .. }: &Modification,
+) -> Result<(), Fault> {
+    caller.still_there(node)?;
+    allowed(app, caller, change)?;
+    // An edit says something new; a recall does not.
+    if let (Some(client), Change::Edit { .. }) = (caller.client(), change) {
+        node.moderation.may_send(&app.id, room, client, node.clock.wall()).await?;
+    }
+    Ok(())
 }
 
 /// The switches are about clients.

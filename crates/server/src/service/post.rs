@@ -142,6 +142,9 @@ pub(super) async fn admit(
         must_exist(node, app, &post.room).await?;
     }
     let verdict = hook::message_received(node, app, caller.address, &post).await?;
+    if app.hooks.is_some() {
+        still_may_send(node, app, caller, &post.room).await?;
+    }
     if let Some(body) = verdict.body {
         within_size(node, &body, &mentions, post.extras)?;
         post.body = body;
@@ -165,6 +168,16 @@ pub(super) async fn admit(
         original,
     };
     Ok(Admitted { message, only: verdict.only, filtered })
+}
+
+/// What was checked before a hook took its time, and may be otherwise by now.
+async fn still_may_send(node: &Node, app: &App, caller: &Caller, room: &RoomId) -> Result<(), Fault> {
+    caller.still_there(node)?;
+    for_members(app, caller, room)?;
+    if let Some(client) = caller.client() {
+        node.moderation.may_send(&app.id, room, client, node.clock.wall()).await?;
+    }
+    Ok(())
 }
 
 /// Whom a message mentions, without what can be nobody's client id.

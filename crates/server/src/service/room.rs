@@ -46,6 +46,7 @@ pub(super) async fn start(socket: &Socket, at: usize, start: &StartConversation)
     signature::may(node, &app, &session.identity.client, asked, start.signature.as_ref())?;
     let members = std::slice::from_ref(&creator);
     hook::conversation_start(node, &app, address, &creator, members, &data).await?;
+    socket.caller(at).still_there(node)?;
     let Room { id, created_at, .. } =
         record::create(node, &session.app, &By::from(&caller), creator, data).await?;
     hook::conversation_started(node, &app, &id);
@@ -144,7 +145,7 @@ pub(super) async fn still_welcome(node: &Node, session: &Arc<Session>, room: &Ro
 }
 
 /// The turn of a session that is still open here: another socket may have taken it over.
-async fn its_turn(router: &AppRouter, session: &Arc<Session>) -> Result<Turn, Fault> {
+pub(super) async fn its_turn(router: &AppRouter, session: &Arc<Session>) -> Result<Turn, Fault> {
     let turn = router.turn(&session.identity.client).await;
     if router.is_open(session) { Ok(turn) } else { Err(Refused::no_session()) }
 }
@@ -171,6 +172,9 @@ pub(super) async fn update(
     let session = socket.session(at);
     may_update(socket, session, room).await?;
     let attributes = approved(socket, at, room, attributes).await?;
+    // The hook has taken its time.
+    socket.caller(at).still_there(node)?;
+    may_update(socket, session, room).await?;
     let update = AttributeUpdate::parse(&attributes).map_err(|cause| Refused::update(&cause))?;
     let changed = record::change(node, &session.app, &By::from(&socket.caller(at)), room, &update).await?;
     let (updated_at, change) = (changed.room.updated_at.to_iso(), Some(changed.change.clone()));

@@ -8,6 +8,7 @@ mod flow;
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod guest;
 mod hostile;
+mod meanwhile;
 mod members;
 mod queue;
 #[path = "../gateway/raw.rs"]

@@ -112,6 +112,23 @@ async fn rooms_are_not_made_joined_or_changed() {
 }
 
 #[tokio::test]
+async fn of_a_block_it_is_asked_about_those_who_are_there() {
+    let no = json!({ "reject": true, "code": 123, "detail": "not here" });
+    let (engine, server) = judge("_conversationRemove", no).await;
+    let (mut host, _ann, room) = two_in_a_room(&server).await;
+    let (_bob, _) = Guest::log_in(server.address, "bob").await;
+    let block = |clients: &[&str]| {
+        let ask = Ask::Impose { clients: clients.iter().map(ToString::to_string).collect(), signature: None };
+        Command::Moderate(Box::new(Moderate { room: room.clone(), restriction: Restriction::Block, ask }))
+    };
+    let answer = host.ask(block(&["bob", "nobody"])).await;
+    assert!(matches!(answer, Event::Moderated(_)), "nobody is taken out of the room: {answer:?}");
+    assert!(engine.calls("_conversationRemove").is_empty());
+    is_refusal(&fault_of(host.ask(block(&["bob", "ann"])).await), 4305);
+    assert_eq!(engine.calls("_conversationRemove")[0].body["members"], json!(["ann"]));
+}
+
+#[tokio::test]
 async fn contents_and_attributes_are_replaced() {
     let (_engine, server) = judge("_messageReceived", json!({ "content": "***" })).await;
     let (mut host, mut ann, room) = two_in_a_room(&server).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use grandstand::store::{Appended, Held, NewMessage, Store, Will, WillSent};
 use grandstand_protocol::MessageId;
-use grandstand_room::session::SessionId;
+use grandstand_room::{moderation::List, session::SessionId};
 
 use crate::{Place, fixture::*};
 
@@ -171,4 +171,28 @@ pub(crate) async fn skip_a_removed_room(place: &dyn Place) {
 
 async fn hold_more(store: &Arc<dyn Store>, will: Will) {
     assert_eq!(store.hold_will(will, 2 * LIMIT, NOW).await.unwrap(), Held::Waiting);
+}
+
+pub(crate) async fn of_those_who_may_not_speak_are_not_sent(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room", "other room"]).await;
+    let until =
+        [(List::Silenced, None), (List::SilencedForATime, Some(NOW.plus(HOUR))), (List::Blocked, None)];
+    for (session, (list, until)) in (1..).zip(until) {
+        let name = format!("client {session}");
+        // They are checked before they are held, but a list may grow in between.
+        store.put_on_list(&app(), &room_id("room"), list, vec![client(&name)], until, NOW).await.unwrap();
+        for (number, transient) in [(1, false), (2, true)] {
+            let held = message("room", &format!("will {number} of {name}"));
+            hold(&store, Will { transient, ..will(&name, session, held) }).await;
+        }
+        hold(&store, will(&name, session, message("other room", &format!("will 3 of {name}")))).await;
+        drop_session(&store, session).await;
+        let sent = send(&store, session).await;
+        let rooms: Vec<_> = sent.iter().map(|sent| sent.message.room.as_str()).collect();
+        assert_eq!(rooms, ["other room"], "{list:?}");
+        assert_eq!(send(&store, session).await, [], "all are forgotten");
+    }
+    assert_eq!(ids(&everything(&store, &app(), "room").await), [""; 0]);
+    store.close().await.unwrap();
 }

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 use super::{
     ledger::Ledger,
     messages,
+    moderation::lists,
     row::{self, BodyColumn, address_column, mentions_column},
     sessions,
 };
@@ -122,16 +123,20 @@ pub(super) fn send(
     Ok(sent)
 }
 
-/// `None` for a will whose room is gone, and for one whose mark another message took meanwhile.
+/// `None` for a will whose room is gone or lets its sender not speak any more, and for one whose mark another message
+/// took meanwhile.
 fn send_one(
     ledger: &mut Ledger,
     message: NewMessage,
     transient: bool,
     now: Millis,
 ) -> rusqlite::Result<Option<WillSent>> {
+    let Some(key) = ledger.key(&message.app, &message.room)? else { return Ok(None) };
+    if lists::restrict(&ledger.connection, ledger.head(&key).row, &message.from, now)? {
+        return Ok(None);
+    }
     if transient {
-        let room_is_there = ledger.key(&message.app, &message.room)?.is_some();
-        return Ok(room_is_there.then_some(WillSent { message, stamp: None, timestamp: now }));
+        return Ok(Some(WillSent { message, stamp: None, timestamp: now }));
     }
     Ok(match messages::append(ledger, &message, now)? {
         Some(Appended::Stored(stamp)) => {

@@ -57,6 +57,21 @@ pub(super) fn put(
     Ok(Ok(expelled))
 }
 
+/// Whether a client may not speak in a room, by any list. They are named, so that its key serves.
+pub(in crate::store::sqlite) fn restrict(
+    connection: &Connection,
+    room: i64,
+    client: &ClientId,
+    now: Millis,
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM restrictions WHERE room = ?1 AND list IN (1, 2, 3) AND client = ?2
+             AND (until IS NULL OR until > ?3)",
+        )?
+        .exists(params![room, client.as_str(), now.0])
+}
+
 /// Whether the list would not get too long.
 fn has_place(
     connection: &Connection,
