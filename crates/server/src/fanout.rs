@@ -137,7 +137,7 @@ impl Fanout {
 
     fn amend(&self, news: RoomNews) {
         let Some(hub) = self.router.app(&news.app).existing_hub(&news.room) else { return };
-        hub.stage().amend(&Broadcast::new(news, self.clock.wall()));
+        hub.amend(&Arc::new(Broadcast::new(news, self.clock.wall())));
     }
 
     fn to_room(&self, news: RoomNews) {

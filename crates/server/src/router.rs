@@ -82,7 +82,8 @@ pub struct AppRouter {
     app: AppId,
     engine: Arc<Engine>,
     state: Mutex<State>,
-    turns: Turns,
+    turns: Turns<ClientId>,
+    room_turns: Turns<RoomId>,
 }
 
 #[derive(Debug, Default)]
@@ -129,13 +130,22 @@ pub struct Arrival {
 
 impl AppRouter {
     fn new(app: AppId, engine: Arc<Engine>) -> Self {
-        Self { app, engine, state: Mutex::default(), turns: Turns::default() }
+        Self { app, engine, state: Mutex::default(), turns: Turns::default(), room_turns: Turns::default() }
     }
 
     /// The right to change where a client id is: opens, joins and ends of its sessions come one after the other, so
     /// that what the store holds and what the node holds change in the same order. Waits for those before.
-    pub async fn turn(&self, client: &ClientId) -> Turn {
+    pub async fn turn(&self, client: &ClientId) -> Turn<ClientId> {
         self.turns.take(client).await
+    }
+
+    /// The right to change the data or the rules of a room. Held until the members are told, so that what they hear last
+    /// is what holds. Who holds it may take the turn of a client id; not the other way round.
+    ///
+    /// It orders the changes that this node makes. With several nodes, two changes at the same moment can still be told
+    /// in another order on a third: then such news needs a number of the store, as messages have.
+    pub async fn room_turn(&self, room: &RoomId) -> Turn<RoomId> {
+        self.room_turns.take(room).await
     }
 
     /// Decides an open and carries it out, in one step: `make` says who the new session is. `None` is a refusal (4111).
@@ -341,7 +351,10 @@ impl AppRouter {
     /// Drops the places of all rooms where nobody is and nobody is coming: what [`Self::forget_empty`] came too early
     /// for. What became of their messages can be asked for a while after they have emptied.
     pub fn forget_empty_rooms(&self) {
-        self.hubs().iter().for_each(|hub| hub.forget_old_fates());
+        for hub in self.hubs() {
+            hub.forget_old_fates();
+            hub.forget_old_patches();
+        }
         self.lock().rooms.retain(|_, hub| Arc::strong_count(hub) > 1 || !hub.is_empty());
     }
 

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use grandstand_protocol::{ClientId, Downlink, Encoded, Event, Format, Level, Push, peer_suffix};
+use grandstand_protocol::{ClientId, Downlink, Encoded, Event, Format, Level, MessageId, Push, peer_suffix};
 use grandstand_room::{account::Message, clock::Millis};
 
 use crate::{
@@ -76,8 +76,21 @@ impl Broadcast {
     }
 
     /// Whether it is an edit or a recall.
-    pub(super) fn is_patch(&self) -> bool {
+    pub(crate) fn is_patch(&self) -> bool {
         matches!(self.downlink.event, Event::Patched(_))
+    }
+
+    /// Of a message, an edit or a recall: which message, and when it was edited last.
+    pub(crate) fn state_of_message(&self) -> Option<(&MessageId, Option<i64>)> {
+        match &self.downlink.event {
+            Event::Message(push) => Some((&push.message, push.patched_at)),
+            Event::Patched(patch) => Some((&patch.message, Some(patch.patched_at))),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn patched_at(&self) -> Option<i64> {
+        self.state_of_message().and_then(|(_, time)| time)
     }
 
     /// Of an edit or a recall: whether this is the message that it changes.
@@ -89,7 +102,7 @@ impl Broadcast {
     }
 
     /// Of an edit or a recall: the message as it is now, for members that have not got it yet.
-    pub(super) fn edited(&self, message: &Self) -> Option<Self> {
+    pub(crate) fn edited(&self, message: &Self) -> Option<Self> {
         let Event::Patched(patch) = &self.downlink.event else { return None };
         let event = Event::Message(Box::new(Push {
             room: patch.room.clone(),

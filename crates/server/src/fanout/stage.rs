@@ -83,7 +83,7 @@ impl Stage {
     }
 
     /// Of an edit or a recall: whoever has not got the message yet gets it as it is now. Returns where that is.
-    pub(super) fn amend(&mut self, broadcast: &Broadcast) -> Option<(Level, u64)> {
+    pub(crate) fn amend(&mut self, broadcast: &Broadcast) -> Option<(Level, u64)> {
         let is_wanted = |entry: &Entry| broadcast.changes(&entry.broadcast);
         let (level, position) = if broadcast.is_patch() { self.ring.find(is_wanted)? } else { return None };
         if let Some(waiting) = self.ring.get(level, position)

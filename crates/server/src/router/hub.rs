@@ -1,6 +1,7 @@
 //! A room on this node: its members, the order in which its messages reach them, and what is pending for them.
 
 mod account;
+mod patches;
 
 use std::{
     collections::HashMap,
@@ -18,6 +19,7 @@ use grandstand_room::{
 };
 use rand::seq::IteratorRandom;
 
+use self::patches::Patches;
 use super::member::Session;
 use crate::{
     cluster::Except,
@@ -56,6 +58,7 @@ struct Roster {
     /// How many sessions each client id has here.
     clients: HashMap<ClientId, u32>,
     order: Sequencer<Arc<Broadcast>>,
+    patches: Patches,
 }
 
 /// A block and how many of its seats are taken.
@@ -84,7 +87,13 @@ pub enum Ordered {
 impl Hub {
     pub(super) fn new(app: AppId, room: RoomId, engine: Arc<Engine>) -> Self {
         let order = Sequencer::new(PARKED);
-        let roster = Roster { blocks: Vec::new(), members: HashMap::new(), clients: HashMap::new(), order };
+        let roster = Roster {
+            blocks: Vec::new(),
+            members: HashMap::new(),
+            clients: HashMap::new(),
+            order,
+            patches: Patches::default(),
+        };
         Self {
             app,
             room,
@@ -106,7 +115,7 @@ impl Hub {
         let mut roster = self.roster();
         let due = roster.order.set_base(head);
         // Those that waited for the base came before this member.
-        self.deliver_all(&roster, due);
+        self.deliver_all(&mut roster, due);
         let delivered = roster.order.base().unwrap_or(head);
         if let Some(known) = roster.members.get(&session.identity.session) {
             let block = &roster.blocks[known.row].block;
@@ -198,7 +207,15 @@ impl Hub {
 
     /// Delivers at once: things without a number.
     pub fn deliver(self: &Arc<Self>, broadcast: &Arc<Broadcast>) {
-        self.enter(&self.roster(), broadcast);
+        self.enter(&mut self.roster(), broadcast);
+    }
+
+    /// An edit or a recall that nobody is told of: it changes the message for those who have not got it yet.
+    pub(crate) fn amend(&self, patch: &Arc<Broadcast>) {
+        let mut roster = self.roster();
+        if roster.patches.up_to_date(patch).is_some() {
+            self.stage().amend(patch);
+        }
     }
 
     /// Delivers a numbered message in its turn.
@@ -206,8 +223,8 @@ impl Hub {
         let mut roster = self.roster();
         match roster.order.offer(number, number.saturating_sub(1), broadcast) {
             Outcome::Deliver(first, due) => {
-                self.enter(&roster, &first);
-                self.deliver_all(&roster, due);
+                self.enter(&mut roster, &first);
+                self.deliver_all(&mut roster, due);
                 Ordered::Done
             }
             Outcome::Parked => Ordered::Waiting,
@@ -224,19 +241,20 @@ impl Hub {
     pub fn fill(self: &Arc<Self>, missing: &RangeInclusive<u64>, found: Vec<(u64, Arc<Broadcast>)>) {
         let mut roster = self.roster();
         let due = roster.order.fill(found);
-        self.deliver_all(&roster, due);
+        self.deliver_all(&mut roster, due);
         let due = roster.order.skip_to(*missing.end());
-        self.deliver_all(&roster, due);
+        self.deliver_all(&mut roster, due);
     }
 
-    fn deliver_all(self: &Arc<Self>, roster: &Roster, due: Vec<Arc<Broadcast>>) {
+    fn deliver_all(self: &Arc<Self>, roster: &mut Roster, due: Vec<Arc<Broadcast>>) {
         for broadcast in due {
             self.enter(roster, &broadcast);
         }
     }
 
     /// An event enters the stage, for everybody who is here now, and flushers set out.
-    fn enter(self: &Arc<Self>, roster: &Roster, broadcast: &Arc<Broadcast>) {
+    fn enter(self: &Arc<Self>, roster: &mut Roster, broadcast: &Arc<Broadcast>) {
+        let Some(broadcast) = &roster.patches.up_to_date(broadcast) else { return };
         let exempt = roster.left_out(broadcast.except());
         let eligible = u32::try_from(roster.members.len() - exempt.len()).unwrap_or(u32::MAX);
         if eligible == 0 {
@@ -253,6 +271,11 @@ impl Hub {
         if stage.take_flusher(fanout::flushers(roster.blocks.len(), self.engine.workers())) {
             self.engine.spawn(fanout::flush(Arc::clone(self)));
         }
+    }
+
+    /// Called once a minute.
+    pub(super) fn forget_old_patches(&self) {
+        self.roster().patches.forget_old();
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -1,51 +1,59 @@
-//! Turns: for each client id, one change of its whereabouts at a time.
+//! Turns: for each client id one change of its whereabouts at a time, for each room one change of its rules and data.
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use grandstand_protocol::ClientId;
 use tokio::sync::{Mutex as Gate, OwnedMutexGuard};
 
-type Gates = Arc<Mutex<HashMap<ClientId, Arc<Gate<()>>>>>;
+type Gates<K> = Arc<Mutex<HashMap<K, Arc<Gate<()>>>>>;
 
-/// The client ids that somebody changes, or waits to change.
-#[derive(Debug, Default)]
-pub(super) struct Turns(Gates);
-
-/// A client id's turn; the next one comes when it is dropped.
+/// The client ids or rooms that somebody changes, or waits to change.
 #[derive(Debug)]
-pub struct Turn {
-    gates: Gates,
-    client: ClientId,
+pub(super) struct Turns<K>(Gates<K>);
+
+/// The turn of a client id or a room; the next one comes when it is dropped.
+#[derive(Debug)]
+pub struct Turn<K: Eq + Hash> {
+    gates: Gates<K>,
+    of: K,
     held: Option<OwnedMutexGuard<()>>,
 }
 
-impl Turns {
-    pub(super) async fn take(&self, client: &ClientId) -> Turn {
+impl<K> Default for Turns<K> {
+    fn default() -> Self {
+        Self(Gates::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash> Turns<K> {
+    pub(super) async fn take(&self, of: &K) -> Turn<K> {
         let gate = {
             let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(gates.entry(client.clone()).or_default())
+            Arc::clone(gates.entry(of.clone()).or_default())
         };
-        let mut turn = Turn { gates: Arc::clone(&self.0), client: client.clone(), held: None };
+        let mut turn = Turn { gates: Arc::clone(&self.0), of: of.clone(), held: None };
         turn.held = Some(gate.lock_owned().await);
         turn
     }
 }
 
-impl Drop for Turn {
+impl<K: Eq + Hash> Drop for Turn<K> {
     fn drop(&mut self) {
         self.held = None;
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        if gates.get(&self.client).is_some_and(|gate| Arc::strong_count(gate) == 1) {
-            gates.remove(&self.client);
+        if gates.get(&self.of).is_some_and(|gate| Arc::strong_count(gate) == 1) {
+            gates.remove(&self.of);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use grandstand_protocol::ClientId;
+
     use super::*;
 
     #[tokio::test]

@@ -24,6 +24,7 @@ use crate::{
     cluster::{Except, News, RoomNews},
     hook::{self, Membership},
     node::Node,
+    router::Turn,
     store::{Listed, RuleError},
 };
 
@@ -60,6 +61,8 @@ impl Change {
 /// What was done. It holds already; the room does not know of it yet.
 #[derive(Debug)]
 pub(crate) struct Done {
+    /// Others change the room only when the members know of this.
+    _turn: Turn<RoomId>,
     pub(crate) outcome: Outcome,
     /// Whom a block took out of the room.
     pub(crate) left: Vec<ClientId>,
@@ -75,20 +78,17 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
         Restriction::Block => (Act::Block, Feature::Block),
     };
     feature.is_on(app, caller)?;
-    let rules = rules(node, app, &room).await?;
-    let actor = actor(app, caller, &rules)?;
-    allowed(actor, act, Role::Member)?;
-    few_enough(clients.len())?;
-    let (targets, outcome) = sort(clients, actor, act, &rules);
-    if targets.is_empty() {
-        return Ok(Done { outcome, left: Vec::new(), news: Vec::new() });
-    }
+    let (_, targets, _) = plan(node, app, caller, &room, act, clients.clone()).await?;
     let by = caller.client().map_or_else(String::new, |client| client.to_string());
     let blocks = matches!(change, Change::Impose { list: List::Blocked, .. });
     if blocks {
-        let members: Vec<String> = targets.iter().map(ToString::to_string).collect();
-        let change = Membership { room: &room, by: &by, members: &members };
-        hook::conversation_remove(node, app, caller.address, change).await?;
+        may_take_out(node, app, caller, (&room, &by), &targets).await?;
+    }
+    let turn = node.router.app(&app.id).room_turn(&room).await;
+    // The hook has taken its time, and so has the turn.
+    let (actor, targets, outcome) = plan(node, app, caller, &room, act, clients).await?;
+    if targets.is_empty() {
+        return Ok(Done { _turn: turn, outcome, left: Vec::new(), news: Vec::new() });
     }
     let now = node.clock.wall();
     let changed = match change {
@@ -111,7 +111,43 @@ pub(crate) async fn restrict(node: &Node, app: &App, caller: &Caller, order: Ord
     }
     let lifted = matches!(change, Change::Lift { .. });
     let notice = Notice { room, restriction, lifted, by, clients: None };
-    Ok(Done { outcome, left, news: notices(node, app, notice, targets) })
+    Ok(Done { _turn: turn, outcome, left, news: notices(node, app, notice, targets) })
+}
+
+/// Who acts, on whom, and what is said of all whom the order names, as the rules are now.
+async fn plan(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    room: &RoomId,
+    act: Act,
+    clients: Vec<String>,
+) -> Result<(Actor, Vec<ClientId>, Outcome), Fault> {
+    caller.still_there(node)?;
+    let rules = rules(node, app, room).await?;
+    let actor = actor(app, caller, &rules)?;
+    allowed(actor, act, Role::Member)?;
+    few_enough(clients.len())?;
+    let (targets, outcome) = sort(clients, actor, act, &rules);
+    Ok((actor, targets, outcome))
+}
+
+/// Asks the app's hook about those of a block who are in the room.
+async fn may_take_out(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    (room, by): (&RoomId, &str),
+    targets: &[ClientId],
+) -> Result<(), Fault> {
+    let Some(hub) = node.router.app(&app.id).existing_hub(room) else { return Ok(()) };
+    let there = targets.iter().filter(|client| hub.holds(client));
+    let members: Vec<String> = there.map(ToString::to_string).collect();
+    drop(hub);
+    if members.is_empty() {
+        return Ok(());
+    }
+    hook::conversation_remove(node, app, caller.address, Membership { room, by, members: &members }).await
 }
 
 fn audited(change: &Change) -> audit::Act {

@@ -13,12 +13,15 @@ use crate::{
     audit::{self, Action},
     cluster::{Except, News, RoomNews},
     node::Node,
+    router::Turn,
     store::{RoleRow, RuleError},
 };
 
 /// A role that was given. It holds already; the room does not know of it yet.
 #[derive(Debug)]
 pub(crate) struct Given {
+    /// Others change the room only when the members know of this.
+    _turn: Turn<RoomId>,
     pub(crate) row: RoleRow,
     news: RoomNews,
 }
@@ -39,6 +42,7 @@ pub(crate) async fn give(
     })?;
     let client =
         ClientId::new(client).map_err(|cause| Fault::because(Code::InvalidLogin, cause.to_string()))?;
+    let turn = node.router.app(&app.id).room_turn(room).await;
     let rules = rules(node, app, room).await?;
     let (actor, former) = (actor(app, caller, &rules)?, rules.role(&client));
     allowed(actor, Act::SetRole(role), former)?;
@@ -50,7 +54,7 @@ pub(crate) async fn give(
     let act = audit::Act::new(Action::GiveRole).by(actor).room(room).client(&client);
     let act = act.detail("role", role.name()).detail("former", former.name());
     node.audit.record(&app.id, caller, act).await;
-    Ok(Given { news: news(app, caller, room, &row), row })
+    Ok(Given { _turn: turn, news: news(app, caller, room, &row), row })
 }
 
 /// Removes a row: the client is again what it is without one. `None` when there is no such row.
@@ -61,6 +65,7 @@ pub(crate) async fn take_back(
     room: &RoomId,
     row: &str,
 ) -> Result<Option<Given>, Fault> {
+    let turn = node.router.app(&app.id).room_turn(room).await;
     let removed = node.store.remove_role(&app.id, room, row).await;
     let Some(row) = removed.map_err(|cause| refused(room, &cause))? else { return Ok(None) };
     changed_rules(node, app.id.clone(), room.clone(), Vec::new()).await;
@@ -68,7 +73,7 @@ pub(crate) async fn take_back(
     node.audit.record(&app.id, caller, act.detail("former", row.role.name())).await;
     let role = rules(node, app, room).await?.role(&row.client);
     let row = RoleRow { role, ..row };
-    Ok(Some(Given { news: news(app, caller, room, &row), row }))
+    Ok(Some(Given { _turn: turn, news: news(app, caller, room, &row), row }))
 }
 
 impl Given {

@@ -4,7 +4,7 @@ pub(crate) mod record;
 
 use std::{borrow::Cow, sync::Arc};
 
-use grandstand_protocol::{Code, Event, Fault, Request, RoomId, Signature, StartConversation};
+use grandstand_protocol::{ClientId, Code, Event, Fault, Request, RoomId, Signature, StartConversation};
 use grandstand_room::{
     attributes::{AttributeUpdate, room_data},
     clock::Millis,
@@ -145,7 +145,7 @@ pub(super) async fn still_welcome(node: &Node, session: &Arc<Session>, room: &Ro
 }
 
 /// The turn of a session that is still open here: another socket may have taken it over.
-pub(super) async fn its_turn(router: &AppRouter, session: &Arc<Session>) -> Result<Turn, Fault> {
+pub(super) async fn its_turn(router: &AppRouter, session: &Arc<Session>) -> Result<Turn<ClientId>, Fault> {
     let turn = router.turn(&session.identity.client).await;
     if router.is_open(session) { Ok(turn) } else { Err(Refused::no_session()) }
 }

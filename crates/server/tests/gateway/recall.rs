@@ -8,8 +8,8 @@ use grandstand::{
     store::NewMessage,
 };
 use grandstand_protocol::{
-    Body, ClientId, Command, Downlink, Event, Format, Level, Mentions, MessageId, Open, PatchRequest, Push,
-    RoomId,
+    Body, ClientId, Command, Downlink, Event, Format, Level, Mentions, MessageId, Open, Patch, PatchRequest,
+    Push, RoomId,
 };
 use grandstand_room::{
     session::SessionId,
@@ -162,6 +162,83 @@ async fn whether_a_late_message_reaches_the_senders_other_sessions_is_the_apps_t
             OwnSessions::Exclude => &["next"],
         };
         assert_eq!(guest.hear_until("next").await, expected, "{own_sessions:?}");
+    }
+}
+
+/// News of an edit or a recall, as it may come over a bus that keeps no order.
+async fn tell_patch(
+    server: &Server,
+    room: &RoomId,
+    message: &str,
+    (patched_at, recall): (i64, bool),
+    told: fn(RoomNews) -> News,
+) {
+    let body = if recall { r#"{"_lctype":-127}"#.to_owned() } else { format!("as of {patched_at}") };
+    let event = Event::Patched(Box::new(Patch {
+        room: room.clone(),
+        message: MessageId::from(message),
+        timestamp: 7,
+        from: "host".to_owned(),
+        patched_at,
+        recall,
+        body: Body::Text(body),
+        mentions: Mentions::default(),
+        code: None,
+        reason: None,
+    }));
+    let (app, room, number, except) = (APP.into(), room.clone(), None, Except::Nobody);
+    let news = RoomNews { app, room, event, level: Level::High, number, except };
+    server.node.bus.publish(told(news)).await;
+}
+
+#[tokio::test]
+async fn an_edit_that_was_overtaken_is_not_shown() {
+    let server = Server::start("").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let (mut guest, _) = Guest::log_in(server.address, "guest").await;
+    guest.join(&room).await;
+    for (message, patch) in [
+        ("one", (11, true)),
+        ("one", (10, false)),
+        ("two", (13, false)),
+        ("two", (12, false)),
+        ("two", (14, false)),
+    ] {
+        tell_patch(&server, &room, message, patch, News::Room).await;
+    }
+    host.say(&room, Level::Normal, "end").await;
+    let seen = read_until(&mut guest, "end").await;
+    let patches: Vec<_> = seen
+        .iter()
+        .filter_map(|event| if let Event::Patched(patch) = event { Some(patch.patched_at) } else { None })
+        .collect();
+    assert_eq!(patches, [11, 13, 14]);
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_an_earlier_one_comes_as_it_is_by_then() {
+    let stub = r#"{"_lctype":-127}"#;
+    // Of what a purge recalls in the past, nobody is told.
+    let told: [fn(RoomNews) -> News; 3] = [News::Room, News::Room, News::Amended];
+    for (told, (recall, expected)) in told.into_iter().zip([(false, "as of 10"), (true, stub), (true, stub)])
+    {
+        let server = Server::start("").await;
+        let (mut host, _) = Guest::log_in(server.address, "host").await;
+        let room = host.create().await;
+        let (mut guest, _) = Guest::log_in(server.address, "guest").await;
+        guest.join(&room).await;
+        // The second message waits for the first, of which no news comes, and which cannot be read.
+        lose(&server, &room, "host").await;
+        let database = rusqlite::Connection::open(server.data.path().join("grandstand.db")).unwrap();
+        database.execute_batch("ALTER TABLE messages RENAME TO hidden").unwrap();
+        tell_next(&server, &room).await;
+        tell_patch(&server, &room, "next", (10, recall), told).await;
+        database.execute_batch("ALTER TABLE hidden RENAME TO messages").unwrap();
+        assert_eq!(guest.hear_until("lost").await, ["lost"]);
+        let next = guest.hear().await;
+        assert!(is(&next, expected), "{next:?}");
+        assert_eq!(next.patched_at, Some(10));
     }
 }
 

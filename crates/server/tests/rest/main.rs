@@ -19,6 +19,7 @@ mod isolation;
 mod kicks;
 mod messages;
 mod moderation;
+mod order;
 mod purges;
 mod quotas;
 #[path = "../gateway/raw.rs"]

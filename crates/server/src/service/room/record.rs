@@ -12,6 +12,7 @@ use crate::{
     audit::{Act, Action, By},
     cluster::{Except, News, RoomNews},
     node::Node,
+    router::Turn,
     service::refusal::Refused,
     store::CreateError,
 };
@@ -66,6 +67,8 @@ pub(crate) async fn list(
 /// A change that is committed, and of which the members do not know yet.
 #[derive(Debug)]
 pub(crate) struct Changed {
+    /// Others change the room only when the members know of this.
+    _turn: Turn<RoomId>,
     pub(crate) room: Room,
     pub(crate) change: Change,
 }
@@ -79,6 +82,7 @@ pub(crate) async fn change(
     update: &AttributeUpdate,
 ) -> Result<Changed, Fault> {
     let (now, limit) = (node.clock.wall(), node.config.limits.room_attributes);
+    let turn = node.router.app(app).room_turn(room).await;
     let updated = node.store.update_room(app, room, update, limit, now).await;
     let (room, applied) = updated.map_err(|cause| Refused::change(room, &cause))?;
     let changed: Vec<_> = applied.set.keys().cloned().collect();
@@ -87,7 +91,7 @@ pub(crate) async fn change(
         set: Value::Object(applied.set).to_string(),
         resulting: Value::Object(applied.resulting).to_string(),
     };
-    Ok(Changed { room, change })
+    Ok(Changed { _turn: turn, room, change })
 }
 
 impl Changed {
