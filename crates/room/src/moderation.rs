@@ -1,11 +1,15 @@
 //! Moderation: roles, who may do what to whom, and what a room's rules take from a client.
 
+mod room_switches;
+
 use std::collections::{HashMap, HashSet};
 
 use grandstand_protocol::{ClientId, Code};
 use serde::Deserialize;
 
 use crate::clock::Millis;
+
+pub use room_switches::{ALLOWED, MuteAll, RoomSwitches, SLOWEST, SlowMode, SwitchChange, moderators};
 
 /// Most clients that a room silences, for good and for a time each (LeanCloud's REST guide of 2020, for rooms).
 pub const SILENCES: u32 = 10_000;
@@ -168,19 +172,6 @@ impl List {
     }
 }
 
-/// What holds for all in a room, for as long as somebody leaves it on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoomSwitches {
-    /// Only owners, managers and the allowed may send.
-    pub mute_all: bool,
-    /// Who may send though all are muted.
-    pub allowed: HashSet<ClientId>,
-    /// Seconds between two messages of a client; 0 = any number.
-    pub slow_mode: u32,
-    /// Nobody may send or join, the back end excepted.
-    pub frozen: bool,
-}
-
 /// All rules of one room, as they are now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RoomRules {
@@ -219,7 +210,8 @@ impl RoomRules {
         self.silenced.contains(client) || self.silenced_until.get(client).is_some_and(|until| *until > now)
     }
 
-    /// The code that refuses a client's message, if one does.
+    /// The code that refuses what a client says, if one does: a message, an edit, a change of the room. What is about
+    /// the client itself comes before what is about all.
     #[must_use]
     pub fn refuses_message(&self, client: &ClientId, now: Millis) -> Option<Code> {
         if self.is_blocked(client, now) {
@@ -228,7 +220,22 @@ impl RoomRules {
         if self.silenced.contains(client) {
             return Some(Code::Silenced);
         }
-        self.is_silenced(client, now).then_some(Code::ConversationTemporaryBlacklisted)
+        if self.is_silenced(client, now) {
+            return Some(Code::ConversationTemporaryBlacklisted);
+        }
+        self.switches.refuses(client, self.role(client), now)
+    }
+
+    /// The code that refuses a recall, if one does. A recall says nothing new, so only a freeze stops it.
+    #[must_use]
+    pub fn refuses_recall(&self) -> Option<Code> {
+        self.switches.frozen.then_some(Code::ConversationReadOnly)
+    }
+
+    /// The seconds between two messages of this client.
+    #[must_use]
+    pub fn slows(&self, client: &ClientId) -> Option<u32> {
+        self.switches.slows(self.role(client))
     }
 
     /// How many clients are named here: what it takes of memory.
@@ -238,6 +245,6 @@ impl RoomRules {
             + self.silenced.len()
             + self.silenced_until.len()
             + self.blocked.len()
-            + self.switches.allowed.len()
+            + self.switches.mute_all.as_ref().map_or(0, |mute| mute.clients.len())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use grandstand_protocol::Command;
+use grandstand_protocol::{ClientId, Command};
+
+use crate::client_pattern::ClientPattern;
 
 /// How many commands of a kind a client id may send in a minute. 0 = none at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,32 @@ impl Default for RateLimits {
     /// LeanCloud's documented limits (protocol.md 9.2).
     fn default() -> Self {
         Self { send: 60, history: 120, other: 30 }
+    }
+}
+
+/// What an app says about the rates of its clients.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AppRates {
+    /// In place of the server's.
+    pub send: Option<u32>,
+    pub history: Option<u32>,
+    pub other: Option<u32>,
+    /// For whom there are none.
+    pub exempt: Vec<ClientPattern>,
+}
+
+impl AppRates {
+    /// The limits of a client, where the server's are these; `None` when it has none.
+    #[must_use]
+    pub fn of(&self, client: &ClientId, server: &RateLimits) -> Option<RateLimits> {
+        if self.exempt.iter().any(|pattern| pattern.matches(client.as_str())) {
+            return None;
+        }
+        Some(RateLimits {
+            send: self.send.unwrap_or(server.send),
+            history: self.history.unwrap_or(server.history),
+            other: self.other.unwrap_or(server.other),
+        })
     }
 }
 

@@ -2,7 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use grandstand_protocol::Level;
-use grandstand_room::levels::{LevelRule, Origin, PatternError, SenderPattern, Via, ruled};
+use grandstand_room::{
+    client_pattern::{ClientPattern, PatternError},
+    levels::{LevelRule, Origin, Via, ruled},
+};
 
 /// A rule with no condition yet.
 fn rule(level: Level) -> LevelRule {
@@ -78,7 +81,7 @@ fn a_star_at_the_end_stands_for_the_rest_of_a_client_id() {
         ("*", "anybody", true),
         ("客服*", "客服7", true),
     ] {
-        let parsed: SenderPattern = pattern.parse().unwrap();
+        let parsed: ClientPattern = pattern.parse().unwrap();
         assert_eq!(parsed.to_string(), pattern);
         let rules = [LevelRule { sender: Some(parsed), ..rule(Level::High) }];
         assert_eq!(ruled(&rules, &Origin { sender, ..TEXT }).is_some(), matches, "{pattern} on {sender}");
@@ -93,6 +96,6 @@ fn other_patterns_are_refused() {
         ("a*b*", PatternError::StarInside),
         ("**", PatternError::StarInside),
     ] {
-        assert_eq!(pattern.parse::<SenderPattern>(), Err(error), "{pattern:?}");
+        assert_eq!(pattern.parse::<ClientPattern>(), Err(error), "{pattern:?}");
     }
 }

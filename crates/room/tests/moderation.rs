@@ -6,7 +6,9 @@ use std::fmt::Write;
 use grandstand_protocol::{ClientId, Code};
 use grandstand_room::{
     clock::Millis,
-    moderation::{Act, Actor, Role, RoomRules, may},
+    moderation::{
+        Act, Actor, MuteAll, Role, RoomRules, RoomSwitches, SlowMode, SwitchChange, may, moderators,
+    },
 };
 
 const NOW: Millis = Millis(1_790_000_000_000);
@@ -115,4 +117,78 @@ fn messages_are_refused_for_the_gravest_reason_until_its_end() {
     assert!(rules.is_blocked(&ann, Millis(i64::MAX)));
     assert_eq!(rules.refuses_message(&client("bob"), NOW), None);
     assert_eq!(rules.size(), 3);
+}
+
+fn muted(until: Option<Millis>) -> RoomRules {
+    let mute = MuteAll { until, clients: [client("host")].into(), roles: moderators() };
+    let switches = RoomSwitches { mute_all: Some(mute), ..RoomSwitches::default() };
+    let roles = [(client("manager"), Role::Manager)].into();
+    RoomRules { creator: "owner".to_owned(), roles, switches, ..RoomRules::default() }
+}
+
+#[test]
+fn while_all_are_muted_only_some_speak() {
+    let mut rules = muted(None);
+    let refusal = |rules: &RoomRules, name: &str| rules.refuses_message(&client(name), NOW);
+    for (name, expected) in
+        [("owner", None), ("manager", None), ("host", None), ("guest", Some(Code::ConversationNotAllowed))]
+    {
+        assert_eq!(refusal(&rules, name), expected, "{name}");
+    }
+    assert_eq!(rules.refuses_recall(), None);
+    assert_eq!(rules.switches.refuses_strangers(NOW), Some(Code::ConversationNotAllowed));
+    rules.silenced.insert(client("host"));
+    assert_eq!(refusal(&rules, "host"), Some(Code::Silenced), "who is silenced stays so");
+    rules.switches.mute_all.as_mut().unwrap().roles = [Role::Owner].into();
+    assert_eq!(refusal(&rules, "manager"), Some(Code::ConversationNotAllowed));
+    assert_eq!(refusal(&rules, "owner"), None);
+}
+
+#[test]
+fn a_mute_of_all_ends_by_itself() {
+    let rules = muted(Some(NOW));
+    let guest = client("guest");
+    let before = Millis(NOW.0 - 1);
+    assert_eq!(rules.refuses_message(&guest, before), Some(Code::ConversationNotAllowed));
+    assert!(rules.switches.muted(before).is_some());
+    assert_eq!(rules.refuses_message(&guest, NOW), None);
+    assert_eq!((rules.switches.muted(NOW), rules.switches.refuses_strangers(NOW)), (None, None));
+}
+
+#[test]
+fn a_frozen_room_is_so_for_all() {
+    let mut rules = muted(None);
+    rules.switches.frozen = true;
+    for name in ["owner", "manager", "host", "guest"] {
+        assert_eq!(rules.refuses_message(&client(name), NOW), Some(Code::ConversationReadOnly), "{name}");
+    }
+    assert_eq!(rules.refuses_recall(), Some(Code::ConversationReadOnly));
+    assert_eq!(rules.switches.refuses_strangers(NOW), Some(Code::ConversationReadOnly));
+    assert!(!rules.is_blocked(&client("guest"), NOW), "joining and reading are another thing");
+}
+
+#[test]
+fn slow_mode_passes_over_roles() {
+    let mut rules = muted(None);
+    assert_eq!(rules.slows(&client("guest")), None);
+    rules.switches.slow_mode = Some(SlowMode { seconds: 30, roles: [Role::Owner].into() });
+    for (name, expected) in [("owner", None), ("manager", Some(30)), ("host", Some(30)), ("guest", Some(30))]
+    {
+        assert_eq!(rules.slows(&client(name)), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_change_leaves_other_switches_alone() {
+    let slow = SlowMode { seconds: 5, roles: moderators() };
+    let on = RoomSwitches::default().changed(SwitchChange {
+        slow_mode: Some(Some(slow.clone())),
+        frozen: Some(true),
+        ..SwitchChange::default()
+    });
+    assert_eq!(on, RoomSwitches { mute_all: None, slow_mode: Some(slow.clone()), frozen: true });
+    let thawed = on.changed(SwitchChange { frozen: Some(false), ..SwitchChange::default() });
+    assert_eq!(thawed, RoomSwitches { slow_mode: Some(slow), ..RoomSwitches::default() });
+    let off = thawed.changed(SwitchChange { slow_mode: Some(None), ..SwitchChange::default() });
+    assert_eq!(off, RoomSwitches::default());
 }

@@ -1,9 +1,10 @@
 //! Per-client rates: a minute's worth at once, then a steady drip (protocol.md 9.2).
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 
-use grandstand_protocol::{Command, RoomId};
-use grandstand_room::rates::{Kind, RateLimits, Rates, Wait};
+use grandstand_protocol::{ClientId, Command, RoomId};
+use grandstand_room::rates::{AppRates, Kind, RateLimits, Rates, Wait};
 
 const LIMITS: RateLimits = RateLimits { send: 60, history: 120, other: 30 };
 
@@ -90,4 +91,27 @@ fn heartbeats_and_acknowledgements_are_free() {
     assert_eq!(Kind::of(&join), Some(Kind::Join));
     assert_eq!(Kind::of(&Command::Count { room }), Some(Kind::Count));
     assert_eq!(Kind::of(&Command::Open(Box::default())), Some(Kind::Open));
+}
+
+#[test]
+fn an_app_has_limits_of_its_own_and_clients_without() {
+    let rates = AppRates {
+        send: Some(5),
+        history: None,
+        other: Some(7),
+        exempt: vec!["host".parse().unwrap(), "bot-*".parse().unwrap()],
+    };
+    let own = RateLimits { send: 5, history: 120, other: 7 };
+    for (client, expected) in [
+        ("guest", Some(own)),
+        ("host", None),
+        ("hosts", Some(own)),
+        ("bot-1", None),
+        ("bot-", None),
+        ("BOT-1", Some(own)),
+        ("a-bot-1", Some(own)),
+    ] {
+        assert_eq!(rates.of(&ClientId::new(client).unwrap(), &LIMITS), expected, "{client}");
+    }
+    assert_eq!(AppRates::default().of(&ClientId::new("guest").unwrap(), &LIMITS), Some(LIMITS));
 }

@@ -27,6 +27,7 @@ mod restrictions;
 mod rooms;
 mod routes;
 mod sign;
+mod switches;
 mod trace;
 mod words;
 
@@ -84,6 +85,7 @@ fn for_apps() -> Routes {
         .and(absent::routes())
         .and(rooms::routes())
         .and(restrictions::routes())
+        .and(switches::routes())
         .and(member_infos::routes())
         .and(bans::routes())
         .and(purges::routes())

@@ -5,8 +5,8 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use arc_swap::ArcSwap;
 use grandstand_protocol::AppId;
 use grandstand_room::{
-    levels::LevelRule, moderation::ModerationSwitches, signature::SignatureSwitches, switches::Switches,
-    words::Folding,
+    levels::LevelRule, moderation::ModerationSwitches, rates::AppRates, signature::SignatureSwitches,
+    switches::Switches, words::Folding,
 };
 use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
@@ -66,6 +66,8 @@ pub struct App {
     pub demo: bool,
     pub switches: Switches,
     pub moderation: ModerationSwitches,
+    /// How its clients' rates differ from the server's.
+    pub limits: AppRates,
     /// What clients need a signature for.
     pub signatures: SignatureSwitches,
     /// How the words of its list are compared with messages.
@@ -97,6 +99,7 @@ impl App {
             demo: false,
             switches: Switches::default(),
             moderation: ModerationSwitches::default(),
+            limits: AppRates::default(),
             signatures: SignatureSwitches::default(),
             words: Folding::default(),
             levels: Vec::new(),

@@ -21,6 +21,7 @@ pub mod quota;
 pub mod router;
 pub mod service;
 pub mod shutdown;
+mod slow_mode;
 pub mod store;
 mod sync;
 mod upkeep;

@@ -46,19 +46,38 @@ impl Moderation {
         Self { store, remembered: Mutex::default() }
     }
 
-    /// Whether a client may say something in a room, be it a new message or an edit. Of a room that does not exist,
-    /// others have to say so.
+    /// Whether a client may say something in a room, be it a new message, an edit or a change of the room. Returns the
+    /// seconds between two messages of this client, where the room asks for that. Of a room that does not exist, others
+    /// have to say so.
     pub(crate) async fn may_send(
         &self,
         app: &AppId,
         room: &RoomId,
         client: &ClientId,
         now: Millis,
-    ) -> Result<(), Fault> {
-        let Some(rules) = self.rules(app, room, now).await? else { return Ok(()) };
+    ) -> Result<Option<u32>, Fault> {
+        let Some(rules) = self.rules(app, room, now).await? else { return Ok(None) };
         match rules.refuses_message(client, now) {
+            None => Ok(rules.slows(client)),
+            Some(code) => Err(refused(app, code)),
+        }
+    }
+
+    /// Whether a client may take back what it said in a room.
+    pub(crate) async fn may_recall(&self, app: &AppId, room: &RoomId, now: Millis) -> Result<(), Fault> {
+        let rules = self.rules(app, room, now).await?;
+        match rules.and_then(|rules| rules.refuses_recall()) {
             None => Ok(()),
-            Some(code) => Err(Fault::because(code, words(code))),
+            Some(code) => Err(refused(app, code)),
+        }
+    }
+
+    /// Whether a room may be changed by whoever has the app's key.
+    pub(crate) async fn may_be_changed(&self, app: &AppId, room: &RoomId, now: Millis) -> Result<(), Fault> {
+        let rules = self.rules(app, room, now).await?;
+        match rules.and_then(|rules| rules.switches.refuses_strangers(now)) {
+            None => Ok(()),
+            Some(code) => Err(refused(app, code)),
         }
     }
 
@@ -108,6 +127,7 @@ impl Moderation {
     ) -> Result<(), Fault> {
         let rules = self.rules(app, room, now).await?;
         if rules.is_some_and(|rules| rules.is_blocked(client, now)) {
+            count_refusal(app, "blocked");
             return Err(Fault::because(refusal, words(Code::BlockedByConv)));
         }
         Ok(())
@@ -198,9 +218,33 @@ pub(crate) fn banned(reason: Option<&str>) -> Fault {
     Fault::because(Code::Blacklisted, detail)
 }
 
+/// What a client may not say, in words; counted.
+fn refused(app: &AppId, code: Code) -> Fault {
+    let cause = match code {
+        Code::BlockedByConv => "blocked",
+        Code::Silenced => "silenced",
+        Code::ConversationTemporaryBlacklisted => "silenced-for-a-time",
+        Code::ConversationReadOnly => "frozen",
+        _ => "mute-all",
+    };
+    count_refusal(app, cause);
+    Fault::because(code, words(code))
+}
+
+/// Counts what a client was not let do. Causes are few, and names of this program.
+pub(crate) fn count_refusal(app: &AppId, cause: &'static str) {
+    metrics::counter!("grandstand_refusals_total", "app" => app.to_string(), "cause" => cause).increment(1);
+}
+
 /// What the client is told, beside the code.
 fn words(code: Code) -> &'static str {
     match code {
+        Code::ConversationReadOnly => {
+            "this room is frozen: it can be read, and nobody but the app's back end changes anything in it"
+        }
+        Code::ConversationNotAllowed => {
+            "everybody is muted in this room now, except those who are allowed to speak; try again later"
+        }
         Code::BlockedByConv => "this room has blocked you",
         Code::Silenced => "you are silenced in this room",
         Code::ConversationTemporaryBlacklisted => {

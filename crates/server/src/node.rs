@@ -39,6 +39,7 @@ use crate::{
     quota::{Lockout, Quotas},
     router::Router,
     service::{departure, gaps::Gaps},
+    slow_mode::SlowModes,
     store::{CreateError, Keeps, NodeId, Store, StoreError},
     upkeep,
     upstream::Upstreams,
@@ -74,6 +75,8 @@ pub struct Node {
     pub(crate) gaps: Gaps,
     /// Rules of rooms, and bans.
     pub(crate) moderation: Arc<Moderation>,
+    /// Whose turn it is in slow rooms.
+    pub(crate) slow_mode: SlowModes,
     /// The word lists of the apps.
     pub(crate) words: Arc<Words>,
     /// What back ends used of their quotas.
@@ -138,10 +141,11 @@ impl Node {
             clock.clone(),
             Arc::clone(&moderation),
         ));
-        let logins = Logins::new(config.limits.opens_at_once);
         let node = Arc::new(Self {
             audit: Audit::new(Arc::clone(&store), clock.clone()),
+            slow_mode: SlowModes::new(clock.clone()),
             gaps: Gaps::new(&config.limits),
+            logins: Logins::new(config.limits.opens_at_once),
             config,
             apps,
             store,
@@ -155,7 +159,6 @@ impl Node {
             tasks,
             stopping,
             draining: AtomicBool::new(false),
-            logins,
             positions: Positions::default(),
             visitors: Visitors::known(today, visitors),
             moderation,

@@ -5,6 +5,7 @@ mod listing;
 mod message;
 mod moderators;
 mod open;
+mod rate;
 mod refusal;
 mod replay;
 pub(crate) mod room;
@@ -24,6 +25,7 @@ pub(crate) mod post;
 pub(crate) mod purge;
 pub(crate) mod role;
 pub(crate) mod signature;
+pub(crate) mod switch;
 pub(crate) mod trace;
 pub(crate) mod words;
 
@@ -132,15 +134,11 @@ async fn in_session(socket: &mut Socket, request: Request) {
     }
 }
 
-/// The client's rates, unless the operator or the app lifted them.
+/// Whether a command is within the client's rates.
 fn within_rates(socket: &Socket, at: usize, command: &Command) -> Result<(), Fault> {
-    let node = socket.node();
-    let Some(limits) = node.config.client_limits else { return Ok(()) };
-    let Some(kind) = Kind::of(command) else { return Ok(()) };
-    if !socket.switches()?.client_limits {
+    let Some(kind) = Kind::of(command).filter(|_| socket.node().config.client_limits.is_some()) else {
         return Ok(());
-    }
+    };
     let client = &socket.session(at).identity.client;
-    let allowed = socket.router().allow(client, kind, &limits, node.uptime());
-    allowed.map_err(|wait| Refused::too_fast(wait.0))
+    rate::within_rate(socket.node(), &*socket.current_app()?, client, kind)
 }

@@ -295,8 +295,9 @@ pub trait Store: AuditStore + EvidenceStore + ModerationStore + WordStore + Send
     async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<Held, StoreError>;
 
     /// Sends the wills of a session that dropped at `dropped_by` or before and is still gone: stored ones are appended,
-    /// all are forgotten; whoever is silenced or blocked in a room by then sends nothing there. One that returned and
-    /// dropped again later waits for its own time.
+    /// all are forgotten; whoever is silenced or blocked in a room by then, or may not speak there by its switches, sends
+    /// nothing there, and in slow mode only the first of a session is sent. One that returned and dropped again later waits
+    /// for its own time.
     async fn send_wills(
         &self,
         app: &AppId,

@@ -99,6 +99,7 @@ fn forget(node: &Node) {
         app.forget_idle_rates(monotonic);
         app.forget_empty_rooms();
     }
+    node.slow_mode.forget_old();
     node.quotas.forget_old(monotonic);
     node.lockout.forget_old(monotonic);
     let now = node.clock.wall();

@@ -115,6 +115,25 @@ fn quotas_arrive_and_are_never_nothing() {
 }
 
 #[test]
+fn an_app_has_rates_of_its_own() {
+    let config =
+        from_text(&app("[apps.limits]\nsend = 600\nother = 90\nexempt = [\"host\", \"bot-*\"]")).unwrap();
+    let limits = &config.apps[0].limits;
+    assert_eq!((limits.send, limits.history, limits.other), (Some(600), None, Some(90)));
+    assert_eq!(limits.exempt, ["host".parse().unwrap(), "bot-*".parse().unwrap()]);
+    for (lines, expected) in [
+        ("[apps.limits]\nsend = 0", "limits.send is 0"),
+        ("client_limits = false\n[apps.limits]\nhistory = 5", "limits.history would do nothing"),
+        ("[apps.limits]\nexempt = [\"*-bot\"]", "limits.exempt \"*-bot\": `*` may stand only at the end"),
+        ("[apps.limits]\nexempt = [\"\"]", "limits.exempt \"\": it is empty"),
+        ("[apps.limits]\nsent = 5", "unknown key `sent`"),
+    ] {
+        let refused = from_text(&app(lines)).unwrap_err();
+        assert!(refused.contains(expected), "{lines:?}: {refused}");
+    }
+}
+
+#[test]
 fn level_rules_arrive_in_their_order() {
     let text = app("[[apps.levels]]\nlctype = 7\nlevel = \"high\"\n\
         [[apps.levels]]\nsender = \"admin-*\"\nlevel = \"normal\"\noverride = true\n\

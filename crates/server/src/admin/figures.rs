@@ -52,6 +52,7 @@ pub(super) fn take_stock(admin: &Admin) {
         ("grandstand_connections_without_session", sockets.without_session()),
         ("grandstand_connections_waiting", sockets.waiting),
         ("grandstand_sessions", node.router.session_count()),
+        ("grandstand_slow_mode_speakers", node.slow_mode.speakers()),
         ("grandstand_members_behind", behind),
     ] {
         gauge!(name).set(u32::try_from(value).unwrap_or(u32::MAX));
@@ -105,7 +106,7 @@ fn describe() {
     }
 }
 
-const GAUGES: [(&str, &str); 10] = [
+const GAUGES: [(&str, &str); 11] = [
     ("grandstand_connections", "Sockets of the public port."),
     ("grandstand_connections_without_session", "Those of them that have no session."),
     ("grandstand_connections_waiting", "Those of them whose turn to shake hands has not come."),
@@ -115,10 +116,11 @@ const GAUGES: [(&str, &str); 10] = [
     ("grandstand_members_behind", "Members whose sockets did not take everything."),
     ("grandstand_thinning_kept", "Share of messages that this node shows."),
     ("grandstand_hook_breaker_open", "Whether the hooks of an app are left alone."),
+    ("grandstand_slow_mode_speakers", "Who spoke in slow rooms, and has to wait."),
     ("grandstand_words", "Words of an app's list; 0 when it has none."),
 ];
 
-const COUNTERS: [(&str, &str); 19] = [
+const COUNTERS: [(&str, &str); 20] = [
     ("grandstand_deliveries_total", "Messages and events times members, by what became of them."),
     ("grandstand_fanout_writes_total", "Writes to the sockets of members."),
     ("grandstand_fanout_bytes_total", "Bytes of these writes."),
@@ -133,6 +135,7 @@ const COUNTERS: [(&str, &str); 19] = [
     ("grandstand_http_requests_total", "HTTP requests, by status."),
     ("grandstand_upstream_requests_total", "Requests for upstreams, by what came of them."),
     ("grandstand_upstream_cut_total", "Answers of upstreams that were cut short."),
+    ("grandstand_refusals_total", "What clients were not let do, by the rule or limit."),
     ("grandstand_hook_calls_total", "Calls of hooks, by what came of them."),
     ("grandstand_hook_dropped_total", "Events that no hook was told of."),
     ("grandstand_messages_filtered_total", "Messages and edits that the word filter changed."),

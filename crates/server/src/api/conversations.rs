@@ -227,6 +227,7 @@ async fn may_write(node: &Node, by: &Authenticated, room: &RoomId) -> Result<(),
         return Ok(());
     }
     let room = find(node, &by.app.id, room).await?;
+    node.moderation.may_be_changed(&by.app.id, &room.id, node.clock.wall()).await?;
     if lets_everybody_write(&room.data) {
         return Ok(());
     }

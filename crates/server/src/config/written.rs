@@ -2,6 +2,7 @@
 
 mod accounts;
 mod hooks;
+mod limits;
 mod moderation;
 mod quotas;
 mod signatures;
@@ -22,6 +23,7 @@ use super::units::{Period, Size};
 
 pub(super) use accounts::Accounts;
 pub(super) use hooks::{Hooks, OnFailure, Webhook};
+pub(super) use limits::AppLimits;
 pub(super) use moderation::Moderation;
 pub(super) use quotas::Quotas;
 pub(super) use signatures::Signatures;
@@ -226,6 +228,7 @@ pub(super) struct App {
     pub(super) quotas: Quotas,
     pub(super) levels: Vec<LevelRule>,
     pub(super) moderation: Moderation,
+    pub(super) limits: AppLimits,
     pub(super) signatures: Signatures,
     pub(super) accounts: Accounts,
     pub(super) words: Words,
@@ -261,6 +264,7 @@ impl Default for App {
             quotas: Quotas::default(),
             levels: Vec::new(),
             moderation: Moderation::default(),
+            limits: AppLimits::default(),
             signatures: Signatures::default(),
             accounts: Accounts::default(),
             words: Words::default(),

@@ -6,7 +6,7 @@ use grandstand_protocol::{Code, Event, Fault, MessageId, Request, Send};
 use grandstand_room::clock::Millis;
 
 use super::{
-    post::{Post, admit, must_exist, post},
+    post::{Admitted, Post, admit, must_exist, post},
     refusal::Refused,
     room::its_turn,
     socket::Socket,
@@ -56,7 +56,7 @@ fn accept(socket: &Socket, at: usize, request: &Request, id: &MessageId, timesta
 async fn hold(socket: &mut Socket, at: usize, request: &Request, left: Post) -> Result<(), Fault> {
     let (node, app) = (Arc::clone(socket.node()), socket.current_app()?);
     let transient = left.transient;
-    let message = admit(&node, &app, &socket.caller(at), left).await?.message;
+    let Admitted { message, turn, .. } = admit(&node, &app, &socket.caller(at), left).await?;
     must_exist(&node, &app, &message.room).await?;
     // In its turn, and looked at again: no kick comes in between, whose end of the session would be over.
     let (router, session) = (node.router.app(&app.id), Arc::clone(socket.session(at)));
@@ -68,6 +68,9 @@ async fn hold(socket: &mut Socket, at: usize, request: &Request, left: Post) -> 
     let held = node.store.hold_will(will, limit, now).await;
     match held.map_err(|cause| Refused::store(Code::InternalError, &cause))? {
         Held::Waiting => {
+            if let Some(turn) = turn {
+                turn.said();
+            }
             socket.sessions[at].may_hold_wills = true;
             accept(socket, at, request, &id, now);
             Ok(())

@@ -193,11 +193,12 @@ async fn may_change(
 ) -> Result<(), Fault> {
     caller.still_there(node)?;
     allowed(app, caller, change)?;
-    // An edit says something new; a recall does not.
-    if let (Some(client), Change::Edit { .. }) = (caller.client(), change) {
-        node.moderation.may_send(&app.id, room, client, node.clock.wall()).await?;
+    let (Some(client), now) = (caller.client(), node.clock.wall()) else { return Ok(()) };
+    match change {
+        // An edit says something new, but is no message more: slow mode has no part in it.
+        Change::Edit { .. } => node.moderation.may_send(&app.id, room, client, now).await.map(drop),
+        Change::Recall => node.moderation.may_recall(&app.id, room, now).await,
     }
-    Ok(())
 }
 
 /// The switches are about clients.

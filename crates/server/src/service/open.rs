@@ -17,6 +17,7 @@ use tracing::error;
 
 use super::{
     departure,
+    rate::within_rate,
     refusal::Refused,
     replay,
     signature::{self, Asked},
@@ -265,24 +266,14 @@ async fn may_log_in(
     open: &Open,
     claims: Option<&Claims>,
 ) -> Result<Option<Verified>, Fault> {
-    within_open_rate(socket, app, client)?;
     let node = socket.node();
+    within_rate(node, app, client, Kind::Open)?;
     let signed = match claims {
         Some(_) => None,
         None => signature::may(node, app, client, Asked::Login, open.signature.as_ref())?,
     };
     node.moderation.may_open(&app.id, client, socket.address, node.clock.wall()).await?;
     Ok(signed)
-}
-
-/// Logins are counted like every other command, over reconnects.
-fn within_open_rate(socket: &Socket, app: &App, client: &ClientId) -> Result<(), Fault> {
-    let node = socket.node();
-    let Some(limits) = node.config.client_limits.filter(|_| app.switches.client_limits) else {
-        return Ok(());
-    };
-    let allowed = node.router.app(&app.id).allow(client, Kind::Open, &limits, node.uptime());
-    allowed.map_err(|wait| Refused::too_fast(wait.0))
 }
 
 /// What the token says, if the client sent one. A token that does not count is refused: the SDK then logs in anew.

@@ -9,6 +9,7 @@ use grandstand_room::{
     clock::Millis,
     content::lctype,
     levels::{Origin, Via, ruled},
+    rates::Wait,
     session::SessionId,
     switches::{Audience, OwnSessions},
 };
@@ -22,7 +23,9 @@ use crate::{
     apps::App,
     cluster::{Except, News, RoomNews},
     hook,
+    moderation::count_refusal,
     node::Node,
+    slow_mode::Turn,
     store::{Appended, NewMessage, Stamp},
 };
 
@@ -60,8 +63,10 @@ pub(crate) struct Posted {
 
 /// A message that passed the checks.
 #[derive(Debug)]
-pub(super) struct Admitted {
+pub(super) struct Admitted<'a> {
     pub(super) message: NewMessage,
+    /// What slow mode lets it use up.
+    pub(super) turn: Option<Turn<'a>>,
     /// The only ones who get it, if the app's hook named some.
     only: Option<Vec<ClientId>>,
     /// Whether the word filter changed it.
@@ -71,12 +76,15 @@ pub(super) struct Admitted {
 /// Sends a message. When this returns, it is committed; whoever sent it is to hear so before [`Posted::announce`].
 pub(crate) async fn post(node: &Node, app: &App, caller: &Caller, post: Post) -> Result<Posted, Fault> {
     let transient = post.transient;
-    let Admitted { message, only, filtered } = admit(node, app, caller, post).await?;
+    let Admitted { message, turn, only, filtered } = admit(node, app, caller, post).await?;
     let correction = filtered.then(|| Correction::of_sent(caller, &message)).flatten();
     let except = except(app.switches.own_sessions, &message.from, message.session).and_all_but(only);
     let now = node.clock.wall();
     if transient {
         must_exist(node, app, &message.room).await?;
+        if let Some(turn) = turn {
+            turn.said();
+        }
         return Ok(Posted::new(message, caller, now, None, except).with(correction));
     }
     let room = message.room.clone();
@@ -87,6 +95,9 @@ pub(crate) async fn post(node: &Node, app: &App, caller: &Caller, post: Post) ->
                 .with(correction))
         }
         Ok(Appended::Stored(Stamp { number, timestamp })) => {
+            if let Some(turn) = turn {
+                turn.said();
+            }
             Ok(Posted::new(message, caller, timestamp, Some(number), except).with(correction))
         }
     }
@@ -124,18 +135,19 @@ impl Posted {
 }
 
 /// The checks, in their order, and what they leave of the message. Wills go through them when they are left.
-pub(super) async fn admit(
-    node: &Node,
+pub(super) async fn admit<'a>(
+    node: &'a Node,
     app: &App,
     caller: &Caller,
     mut post: Post,
-) -> Result<Admitted, Fault> {
+) -> Result<Admitted<'a>, Fault> {
     let mentions = mentions(&post.mentions);
     within_size(node, &post.body, &mentions, post.extras)?;
     // Who is blocked is told so, and not to join first.
-    if let Some(client) = caller.client() {
-        node.moderation.may_send(&app.id, &post.room, client, node.clock.wall()).await?;
-    }
+    let turn = match caller.client() {
+        Some(client) => turn(node, app, client, &post).await?,
+        None => None,
+    };
     for_members(app, caller, &post.room)?;
     if app.hooks.is_some() {
         // A message that cannot be sent is none of the hook's business.
@@ -167,7 +179,30 @@ pub(super) async fn admit(
         dedupe: post.dedupe,
         original,
     };
-    Ok(Admitted { message, only: verdict.only, filtered })
+    Ok(Admitted { message, turn, only: verdict.only, filtered })
+}
+
+/// Whether the room lets a client speak, and in slow mode its turn. The wait begins when the message is accepted; one
+/// that is refused after all, by a hook for example, costs no turn.
+async fn turn<'a>(
+    node: &'a Node,
+    app: &App,
+    client: &ClientId,
+    post: &Post,
+) -> Result<Option<Turn<'a>>, Fault> {
+    let now = node.clock.wall();
+    let Some(seconds) = node.moderation.may_send(&app.id, &post.room, client, now).await? else {
+        return Ok(None);
+    };
+    // Transient messages are not stored, so nothing else would tell a retry from another one.
+    let mark = post.dedupe.as_deref().filter(|_| !post.transient);
+    match node.slow_mode.take(&app.id, &post.room, client, mark, seconds) {
+        Ok(turn) => Ok(Some(turn)),
+        Err(Wait(wait)) => {
+            count_refusal(&app.id, "slow-mode");
+            Err(Refused::slow_mode(seconds, wait, now))
+        }
+    }
 }
 
 /// What was checked before a hook took its time, and may be otherwise by now.

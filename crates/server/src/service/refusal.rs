@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grandstand_protocol::{Code, Fault, RoomId};
-use grandstand_room::{attributes::UpdateError, query::QueryError};
+use grandstand_room::{attributes::UpdateError, clock::Millis, query::QueryError};
 use tracing::error;
 
 use crate::store::{AppendError, ChangeError, ModifyError, StoreError};
@@ -30,9 +30,17 @@ impl Refused {
         )
     }
 
-    pub(crate) fn too_fast(wait: Duration) -> Fault {
-        let seconds = wait.as_secs() + 1;
-        Fault::because(Code::MessageSentQuotaExceeded, format!("too fast; try again in {seconds} s"))
+    pub(crate) fn too_fast(wait: Duration, now: Millis) -> Fault {
+        let seconds = whole_seconds(wait);
+        not_before(wait, now, format!("too fast; try again in {seconds} s"))
+    }
+
+    pub(crate) fn slow_mode(interval: u32, wait: Duration, now: Millis) -> Fault {
+        let seconds = whole_seconds(wait);
+        let detail = format!(
+            "this room is in slow mode, one message every {interval} s; send the next one in {seconds} s"
+        );
+        not_before(wait, now, detail)
     }
 
     pub(crate) fn unsupported(family: &str, verb: Option<&str>) -> Fault {
@@ -123,6 +131,23 @@ impl Refused {
     pub(crate) fn query(cause: &QueryError) -> Fault {
         Fault::because(Code::ConversationQueryFailed, cause.to_string())
     }
+}
+
+/// 4116 with the time to wait. An `ack` has no field for words, and not every SDK shows all that it has: JavaScript and
+/// Java hand `appCode` to the app, here the seconds to wait, Swift and Objective-C also `appMsg`, the time from which on
+/// it is allowed.
+fn not_before(wait: Duration, now: Millis, detail: String) -> Fault {
+    let milliseconds = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+    Fault {
+        app_code: Some(whole_seconds(wait)),
+        app_message: Some(now.plus(milliseconds).to_iso()),
+        ..Fault::because(Code::MessageSentQuotaExceeded, detail)
+    }
+}
+
+/// Rounded up: after so many seconds it is allowed.
+fn whole_seconds(wait: Duration) -> i32 {
+    i32::try_from(wait.as_millis().div_ceil(1000)).unwrap_or(i32::MAX)
 }
 
 /// A client's own words: enough to recognize them, however long they are.

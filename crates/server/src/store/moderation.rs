@@ -5,7 +5,7 @@ use grandstand_protocol::{AppId, ClientId, RoomId};
 use grandstand_room::{
     ban::{Ban, Banned},
     clock::Millis,
-    moderation::{List, Role, RoomRules, RoomSwitches},
+    moderation::{List, Role, RoomRules, RoomSwitches, SwitchChange},
 };
 
 use super::StoreError;
@@ -120,13 +120,14 @@ pub trait ModerationStore: Send + Sync + 'static {
         (skip, limit): (u32, u32),
     ) -> Result<Vec<RoleRow>, StoreError>;
 
-    /// Sets what holds for all in a room.
-    async fn set_room_switches(
+    /// Changes what holds for all in a room. Changes of different switches do not undo each other. Returns all of them
+    /// as they are then.
+    async fn change_room_switches(
         &self,
         app: &AppId,
         room: &RoomId,
-        switches: RoomSwitches,
-    ) -> Result<(), RuleError>;
+        change: SwitchChange,
+    ) -> Result<RoomSwitches, RuleError>;
 
     /// Notes that a client wants nobody to put it into a room, or (`refuses` false) that it does not mind any more.
     async fn refuse_room(

@@ -1,14 +1,16 @@
 //! What one command may cost: everything that a client can make long has an end.
 
+use grandstand::apps::{App, Apps};
 use grandstand_protocol::{
     Body, Code, Command, ConversationQuery, Event, Fault, Level, Mentions, MessageId, PatchRequest, RoomId,
     Send, StartConversation,
 };
+use grandstand_room::rates::AppRates;
 use serde_json::{Value, json};
 
 use crate::{
     guest::{Guest, message},
-    server::Server,
+    server::{APP, MASTER_KEY, Server},
 };
 
 async fn room_of(server: &Server) -> (Guest, RoomId) {
@@ -183,4 +185,45 @@ async fn a_look_up_of_many_shows_the_first_last_messages() {
     assert_eq!(rows.len(), 103);
     let with_last: Vec<bool> = rows.iter().map(|row| row["msg"] == "here").collect();
     assert_eq!(with_last, [vec![true; 100], vec![false; 3]].concat());
+}
+
+/// The rates of the app, as after a reload.
+fn limit(server: &Server, limits: AppRates) {
+    let mut app = App::new(APP, "key", MASTER_KEY);
+    app.limits = limits;
+    server.node.apps.replace(Apps::new(vec![app]));
+}
+
+/// How many messages are accepted until one is refused, of at most ten.
+async fn accepted(guest: &mut Guest, room: &RoomId) -> usize {
+    for n in 0..10 {
+        match guest.ask(Command::Send(Box::new(message(room, Level::Normal, "text")))).await {
+            Event::Accepted { .. } => {}
+            answer => {
+                let fault = refused(answer);
+                assert!(fault.is(Code::MessageSentQuotaExceeded), "{fault}");
+                assert!(fault.app_code.is_some_and(|seconds| (1..=60).contains(&seconds)), "{fault:?}");
+                assert!(fault.app_message.is_some_and(|time| time.ends_with('Z')));
+                return n;
+            }
+        }
+    }
+    10
+}
+
+#[tokio::test]
+async fn an_app_has_rates_of_its_own_and_clients_without() {
+    let server = Server::start("[client_limits]\nenabled = true\nsend = 3").await;
+    let (mut guest, _) = Guest::log_in(server.address, "guest").await;
+    let room = guest.create().await;
+    assert_eq!(accepted(&mut guest, &room).await, 3, "the server's");
+    limit(&server, AppRates { send: Some(5), ..AppRates::default() });
+    let (mut other, _) = Guest::log_in(server.address, "other").await;
+    assert_eq!(accepted(&mut other, &room).await, 5, "the app's, after a reload");
+    let exempt = vec!["bot-*".parse().unwrap(), "guest".parse().unwrap()];
+    limit(&server, AppRates { exempt, ..AppRates::default() });
+    let (mut bot, _) = Guest::log_in(server.address, "bot-1").await;
+    for (client, expected) in [(&mut bot, 10), (&mut guest, 10), (&mut other, 0)] {
+        assert_eq!(accepted(client, &room).await, expected, "{}", client.client);
+    }
 }

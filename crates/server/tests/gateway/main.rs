@@ -19,6 +19,7 @@ mod resume;
 mod return_of_many;
 mod server;
 mod signatures;
+mod slow_mode;
 mod tokens;
 mod visitors;
 mod wills;

@@ -30,6 +30,7 @@ mod server;
 mod signatures;
 mod smuggling;
 mod storage;
+mod switches;
 mod trace;
 mod upstream;
 mod words;

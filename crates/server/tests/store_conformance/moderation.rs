@@ -7,7 +7,7 @@ use grandstand_protocol::{AppId, ClientId};
 use grandstand_room::{
     ban::{Ban, Banned},
     clock::Millis,
-    moderation::{List, ROLES, Role, RoomRules, RoomSwitches, SILENCES},
+    moderation::{List, MuteAll, ROLES, Role, RoomRules, RoomSwitches, SILENCES, SlowMode, SwitchChange},
     session::SessionId,
     switches::OneRoomPer,
 };
@@ -192,18 +192,40 @@ pub(crate) async fn switches_of_a_room_go_with_it(place: &dyn Place) {
     make_rooms(&store, &["a"]).await;
     let a = room_id("a");
     assert_eq!(rules(&store, NOW).await.switches, RoomSwitches::default());
-    let switches = RoomSwitches {
-        mute_all: true,
-        allowed: [client("tom"), client("安妮")].into(),
-        slow_mode: 10,
-        frozen: true,
+    let mute = MuteAll {
+        until: Some(NOW.plus(60_000)),
+        clients: [client("tom"), client("安妮")].into(),
+        roles: [Role::Owner].into(),
     };
-    store.set_room_switches(&app(), &a, switches.clone()).await.unwrap();
+    let slow = SlowMode { seconds: 10, roles: [].into() };
+    let switches = RoomSwitches { mute_all: Some(mute.clone()), slow_mode: Some(slow.clone()), frozen: true };
+    let nothing = SwitchChange::default();
+    for (change, expected) in [
+        (
+            SwitchChange { mute_all: Some(Some(mute.clone())), ..nothing.clone() },
+            RoomSwitches { mute_all: Some(mute), ..RoomSwitches::default() },
+        ),
+        (
+            SwitchChange { slow_mode: Some(Some(slow)), ..nothing.clone() },
+            RoomSwitches { frozen: false, ..switches.clone() },
+        ),
+        (SwitchChange { frozen: Some(true), ..nothing.clone() }, switches.clone()),
+        (nothing, switches.clone()),
+    ] {
+        assert_eq!(store.change_room_switches(&app(), &a, change).await.unwrap(), expected);
+    }
     put(&store, List::Silenced, &["tom"], None).await;
     store.close().await.unwrap();
 
     let store = place.open().await;
     assert_eq!(rules(&store, NOW).await.switches, switches);
+    let all_off = SwitchChange { mute_all: Some(None), slow_mode: Some(None), frozen: Some(false) };
+    let off = store.change_room_switches(&app(), &a, all_off.clone()).await.unwrap();
+    assert_eq!((off, rules(&store, NOW).await.switches), Default::default());
+    let frozen = SwitchChange { frozen: Some(true), ..SwitchChange::default() };
+    store.change_room_switches(&app(), &a, frozen).await.unwrap();
+    let nowhere = store.change_room_switches(&app(), &room_id("nowhere"), all_off).await;
+    assert!(matches!(nowhere, Err(RuleError::NoRoom)));
     store.delete_room(&app(), &a).await.unwrap();
     assert_eq!(store.room_rules(&app(), &a, NOW).await.unwrap(), None);
     make_rooms(&store, &["a"]).await;

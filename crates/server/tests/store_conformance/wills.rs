@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use grandstand::store::{Appended, Held, NewMessage, Store, Will, WillSent};
 use grandstand_protocol::MessageId;
-use grandstand_room::{moderation::List, session::SessionId};
+use grandstand_room::{
+    moderation::{List, MuteAll, Role, SlowMode, SwitchChange, moderators},
+    session::SessionId,
+};
 
 use crate::{Place, fixture::*};
 
@@ -194,5 +197,56 @@ pub(crate) async fn of_those_who_may_not_speak_are_not_sent(place: &dyn Place) {
         assert_eq!(send(&store, session).await, [], "all are forgotten");
     }
     assert_eq!(ids(&everything(&store, &app(), "room").await), [""; 0]);
+    store.close().await.unwrap();
+}
+
+/// Which of three wills come through, in a room with these switches.
+async fn let_through(
+    store: &Arc<dyn Store>,
+    session: u128,
+    sender: &str,
+    switches: SwitchChange,
+) -> Vec<String> {
+    for (n, transient) in [(1, false), (2, true), (3, false)] {
+        let text = format!("{sender} {session} {n}");
+        hold_more(store, Will { transient, ..will(sender, session, message("room", &text)) }).await;
+    }
+    store.change_room_switches(&app(), &room_id("room"), switches).await.unwrap();
+    drop_session(store, session).await;
+    let sent = send(store, session).await;
+    assert_eq!(send(store, session).await, [], "once, or never");
+    sent.into_iter().map(|will| will.message.id.to_string()).collect()
+}
+
+pub(crate) async fn respect_the_switches(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    let (room, manager) = (room_id("room"), client("manager"));
+    store.set_role(&app(), &room, &manager, Role::Manager, "row".to_owned(), NOW).await.unwrap();
+    let off = || SwitchChange { mute_all: Some(None), slow_mode: Some(None), frozen: Some(false) };
+    let none: [&str; 0] = [];
+    assert_eq!(let_through(&store, 1, "guest", off()).await, ["guest 1 1", "guest 1 2", "guest 1 3"]);
+
+    let frozen = || SwitchChange { frozen: Some(true), ..off() };
+    assert_eq!(let_through(&store, 2, "guest", frozen()).await, none);
+    assert_eq!(let_through(&store, 3, "manager", frozen()).await, none, "for all");
+
+    // Wills are sent a minute after `NOW`.
+    let mute = |until| {
+        let mute = MuteAll { until, clients: [client("host")].into(), roles: moderators() };
+        SwitchChange { mute_all: Some(Some(mute)), ..off() }
+    };
+    assert_eq!(let_through(&store, 4, "guest", mute(None)).await, none);
+    assert_eq!(let_through(&store, 5, "host", mute(None)).await.len(), 3);
+    assert_eq!(let_through(&store, 6, "manager", mute(None)).await.len(), 3);
+    assert_eq!(let_through(&store, 7, "guest", mute(Some(NOW.plus(MINUTE + 1)))).await, none);
+    assert_eq!(let_through(&store, 8, "guest", mute(Some(NOW.plus(MINUTE)))).await.len(), 3, "it is over");
+
+    let slow = || {
+        let slow = SlowMode { seconds: 1, roles: moderators() };
+        SwitchChange { slow_mode: Some(Some(slow)), ..off() }
+    };
+    assert_eq!(let_through(&store, 9, "guest", slow()).await, ["guest 9 1"], "one message");
+    assert_eq!(let_through(&store, 10, "manager", slow()).await.len(), 3);
     store.close().await.unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod hooks;
+mod limits;
 mod upstream;
 
 use std::collections::HashSet;
@@ -19,6 +20,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
     let named = named(index, &written.id);
     let rules = written.levels.into_iter().zip(1..);
     let hooks = hooks::into_settings(written.hooks, written.webhook, &named, problems);
+    let limits = limits::into_rates(written.limits, written.client_limits, &named, problems);
     let upstream = upstream::into_settings(written.upstream, &named, problems);
     let accounts = accounts::into_settings(written.accounts, upstream.as_ref(), &named, problems);
     let levels = rules
@@ -51,6 +53,7 @@ pub(super) fn into_app(written: written::App, index: usize, problems: &mut Vec<S
             room_limits: RoomLimits { normal: written.room_limits.normal, low: written.room_limits.low },
         },
         moderation: written.moderation.into(),
+        limits,
         signatures: written.signatures.into(),
         words: written.words.into(),
         levels,

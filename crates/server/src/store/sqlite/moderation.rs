@@ -3,17 +3,18 @@
 mod bans;
 pub(super) mod lists;
 mod roles;
+pub(super) mod switches;
 
 use async_trait::async_trait;
 use grandstand_protocol::{AppId, ClientId, RoomId};
 use grandstand_room::{
     ban::{Ban, Banned},
     clock::Millis,
-    moderation::{List, Role, RoomRules, RoomSwitches},
+    moderation::{List, Role, RoomRules, RoomSwitches, SwitchChange},
 };
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{SqliteStore, ledger::Ledger, row::json, sessions};
+use super::{SqliteStore, ledger::Ledger, sessions};
 use crate::store::{Listed, ModerationStore, RoleRow, RuleError, StoreError};
 
 /// Why a change was refused; found before anything is written.
@@ -129,14 +130,14 @@ impl ModerationStore for SqliteStore {
         self.read_room(app, room, move |connection, room| roles::page(connection, room, role, page)).await
     }
 
-    async fn set_room_switches(
+    async fn change_room_switches(
         &self,
         app: &AppId,
         room: &RoomId,
-        switches: RoomSwitches,
-    ) -> Result<(), RuleError> {
+        change: SwitchChange,
+    ) -> Result<RoomSwitches, RuleError> {
         let (app, room) = (app.clone(), room.clone());
-        let set = move |ledger: &mut Ledger| set_switches(ledger, (&app, &room), &switches);
+        let set = move |ledger: &mut Ledger| switches::change(ledger, (&app, &room), &change);
         Ok(self.writer.run(set).await??)
     }
 
@@ -202,46 +203,6 @@ fn rules(connection: &Connection, room: i64, now: Millis) -> rusqlite::Result<Op
     for row in roles::page(connection, room, None, (0, u32::MAX))? {
         rules.roles.insert(row.client, row.role);
     }
-    rules.switches = switches(connection, room)?;
+    rules.switches = switches::of(connection, room)?;
     Ok(Some(rules))
-}
-
-fn switches(connection: &Connection, room: i64) -> rusqlite::Result<RoomSwitches> {
-    let found = connection
-        .prepare_cached("SELECT mute_all, allowed, slow_mode, frozen FROM room_switches WHERE room = ?1")?
-        .query_row([room], |row| {
-            let allowed: Vec<String> = json(1, row.get_ref(1)?.as_str()?)?;
-            Ok(RoomSwitches {
-                mute_all: row.get(0)?,
-                allowed: allowed.iter().filter_map(|client| ClientId::new(client).ok()).collect(),
-                slow_mode: row.get(2)?,
-                frozen: row.get(3)?,
-            })
-        })
-        .optional()?;
-    Ok(found.unwrap_or_default())
-}
-
-fn set_switches(
-    ledger: &mut Ledger,
-    (app, room): (&AppId, &RoomId),
-    switches: &RoomSwitches,
-) -> rusqlite::Result<Changed<()>> {
-    let Some(key) = ledger.key(app, room)? else { return Ok(Err(Unchanged::NoRoom)) };
-    let mut allowed: Vec<&str> = switches.allowed.iter().map(ClientId::as_str).collect();
-    allowed.sort_unstable();
-    ledger
-        .connection
-        .prepare_cached(
-            "INSERT OR REPLACE INTO room_switches (room, mute_all, allowed, slow_mode, frozen)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?
-        .execute(params![
-            ledger.head(&key).row,
-            switches.mute_all,
-            serde_json::Value::from(allowed).to_string(),
-            switches.slow_mode,
-            switches.frozen,
-        ])?;
-    Ok(Ok(()))
 }

@@ -1,5 +1,7 @@
 //! Messages held until their session drops.
 
+use std::collections::HashSet;
+
 use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::{clock::Millis, session::SessionId};
 use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
@@ -7,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 use super::{
     ledger::Ledger,
     messages,
-    moderation::lists,
+    moderation::{lists, switches},
     row::{self, BodyColumn, address_column, mentions_column},
     sessions,
 };
@@ -112,8 +114,14 @@ pub(super) fn send(
         return Ok(Vec::new());
     }
     let mut sent = Vec::with_capacity(held.len());
+    let mut spoken_in = HashSet::new();
     for (message, transient) in held {
-        sent.extend(send_one(ledger, message, transient, now)?);
+        let room = message.room.clone();
+        let one = send_one(ledger, message, transient, !spoken_in.contains(&room), now)?;
+        if one.is_some() {
+            spoken_in.insert(room);
+        }
+        sent.extend(one);
     }
     ledger
         .connection
@@ -124,15 +132,19 @@ pub(super) fn send(
 }
 
 /// `None` for a will whose room is gone or lets its sender not speak any more, and for one whose mark another message
-/// took meanwhile.
+/// took meanwhile. `first`: it is the first of its session in this room.
 fn send_one(
     ledger: &mut Ledger,
     message: NewMessage,
     transient: bool,
+    first: bool,
     now: Millis,
 ) -> rusqlite::Result<Option<WillSent>> {
     let Some(key) = ledger.key(&message.app, &message.room)? else { return Ok(None) };
-    if lists::restrict(&ledger.connection, ledger.head(&key).row, &message.from, now)? {
+    let row = ledger.head(&key).row;
+    if lists::restrict(&ledger.connection, row, &message.from, now)?
+        || !switches::let_will_pass(&ledger.connection, row, &message.from, first, now)?
+    {
         return Ok(None);
     }
     if transient {

@@ -98,6 +98,11 @@ pub(super) fn page(
         .collect()
 }
 
+/// The role that a client's row gives it.
+pub(super) fn of(connection: &Connection, room: i64, client: &ClientId) -> rusqlite::Result<Option<Role>> {
+    Ok(of_client(connection, room, client)?.map(|row| row.role))
+}
+
 fn of_client(connection: &Connection, room: i64, client: &ClientId) -> rusqlite::Result<Option<RoleRow>> {
     connection
         .prepare_cached("SELECT client, role, id, updated_at FROM roles WHERE room = ?1 AND client = ?2")?

@@ -1,9 +1,10 @@
-// Silence, blocks and roles as an app's moderators use them; three clients of the SDK on one connection. Lists are not
-// asked for: on a plain JVM, 6.x loses its connection over the answer.
+// Silence, blocks and roles as an app's moderators use them, and a room under fire; three clients of the SDK on one
+// connection. Lists are not asked for: on a plain JVM, 6.x loses its connection over the answer.
 package grandstand.e2e;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import cn.leancloud.im.v2.LCIMChatRoom;
 import cn.leancloud.im.v2.LCIMConversation;
@@ -115,7 +116,30 @@ class ModerationTest {
         refused(4320, () -> member.mute(view, "bob"));
     }
 
-    private static void refused(int code, Executable operation) {
-        assertEquals(code, assertThrows(LCIMException.class, operation).getCode());
+    @Test
+    void whoHasToWaitIsToldHowLong() throws Exception {
+        String id = room.getConversationId();
+        server.switchRoom(id, "{\"slow_mode\": {\"seconds\": 3600}}");
+        member.say(view, "once", MessagePriority.High);
+        Sdk.awaitText(tom, "once");
+        int seconds = refused(4116, () -> member.say(view, "twice", MessagePriority.High)).getAppCode();
+        assertTrue(seconds > 3540 && seconds <= 3600, "appCode " + seconds);
+
+        server.switchRoom(id, "{\"slow_mode\": null, \"mute_all\": {}}");
+        refused(4308, () -> member.say(view, "muted", MessagePriority.High));
+        owner.say(room, "the owner may", MessagePriority.High);
+        Sdk.awaitText(jerry, "the owner may");
+
+        server.switchRoom(id, "{\"mute_all\": null, \"frozen\": true}");
+        refused(4307, () -> owner.say(room, "frozen", MessagePriority.High));
+        server.switchRoom(id, "{\"frozen\": false}");
+        member.say(view, "yes", MessagePriority.High);
+        Sdk.awaitText(tom, "yes");
+    }
+
+    private static LCIMException refused(int code, Executable operation) {
+        LCIMException refusal = assertThrows(LCIMException.class, operation);
+        assertEquals(code, refusal.getCode());
+        return refusal;
     }
 }

@@ -6,6 +6,9 @@ import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -19,6 +22,7 @@ final class Server implements AutoCloseable {
     /** The Java SDK cuts the first eight characters from an app id, so it must be longer. */
     static final String APP_ID = "java-e2e-app-0123456789";
     static final String APP_KEY = "java-e2e-key";
+    private static final String MASTER_KEY = "java-e2e-master-key";
 
     private static final Pattern SERVER_URL = Pattern.compile("^\\s*Server URL\\s.*?(\\S+)\\s*$");
     private static final String ENDED = "(end of output)";
@@ -48,7 +52,7 @@ final class Server implements AutoCloseable {
         ProcessBuilder command = new ProcessBuilder(
                 binary().toString(), "serve", "--config", file.toString(),
                 "--bind", "127.0.0.1:" + port, "--admin-bind", "127.0.0.1:0",
-                "--data", data.toString(), "--app", APP_ID + ":" + APP_KEY + ":java-e2e-master-key",
+                "--data", data.toString(), "--app", APP_ID + ":" + APP_KEY + ":" + MASTER_KEY,
                 "--client-limits", "off");
         File log = new File("grandstand.log");
         command.redirectError(ProcessBuilder.Redirect.appendTo(log));
@@ -95,6 +99,21 @@ final class Server implements AutoCloseable {
 
     int port() {
         return URI.create(url).getPort();
+    }
+
+    /** The app's back end switches what holds for everybody in a room. */
+    void switchRoom(String room, String switches) throws IOException, InterruptedException {
+        HttpRequest request = HttpRequest.newBuilder(URI.create(url).resolve("/1.2/rtm/chatrooms/" + room + "/switches"))
+                .header("X-LC-Id", APP_ID)
+                .header("X-LC-Key", MASTER_KEY + ",master")
+                .header("Content-Type", "application/json")
+                .PUT(HttpRequest.BodyPublishers.ofString(switches))
+                .build();
+        HttpResponse<String> answer =
+                HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString());
+        if (answer.statusCode() != 200) {
+            throw new AssertionError(answer.statusCode() + " " + answer.body());
+        }
     }
 
     /** Ends the server the orderly way: sessions are told to go away, everything is flushed. */
