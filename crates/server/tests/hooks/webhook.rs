@@ -68,3 +68,26 @@ async fn only_events_that_it_wants_are_sent() {
         receiver.calls("events").into_iter().filter(|call| call.body["event"] != "messageSent").collect();
     assert!(others.is_empty(), "{others:?}");
 }
+
+/// Neither the event nor its signature goes where an answer points to.
+#[tokio::test]
+async fn a_redirect_of_a_webhook_is_a_failure() {
+    let elsewhere = Engine::start(|_| Reply::Whole(200, "", json!({ "drop": true }).to_string())).await;
+    for status in [301, 302, 303, 307, 308] {
+        let location: &str = format!("Location: http://{}/events\r\n", elsewhere.address).leak();
+        let receiver = Engine::start(move |_| Reply::Whole(status, location, String::new())).await;
+        for (on_failure, accepted) in [("allow", true), ("refuse", false)] {
+            let policy = format!("[apps.hooks.on_failure]\nmessage_received = \"{on_failure}\"");
+            let server = Server::start_with(&lines(&receiver, &policy), "").await;
+            let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+            let room = ann.create().await;
+            let answer = ann.ask(Command::Send(Box::new(message(&room, Level::High, "hello")))).await;
+            assert_eq!(
+                matches!(answer, Event::Accepted { .. }),
+                accepted,
+                "{status} {on_failure}: {answer:?}"
+            );
+        }
+    }
+    assert!(elsewhere.calls("events").is_empty());
+}
