@@ -7,11 +7,13 @@ mod call;
 mod client;
 mod confirm;
 mod connection;
+mod erase;
 mod kick;
 mod list;
 mod members;
 mod message;
 mod mute;
+mod originals;
 mod output;
 mod purge;
 mod rooms;
@@ -79,6 +81,9 @@ pub(super) enum Operator {
     /// Who did what: the audit log · 审计日志
     #[command(after_help = LOOK_UP)]
     Audit(Asked<audit::Audit>),
+    /// Erase what is kept of a client · 清除某人的留存数据
+    #[command(after_help = LOOK_UP)]
+    Erase(Asked<erase::Erase>),
     /// How many are online, and how many were today · 在线人数与今日登录人数
     #[command(after_help = LOOK_UP)]
     Stats(Asked<stats::Stats>),
@@ -125,6 +130,7 @@ pub(super) fn run(command: Operator) -> Result<(), Trouble> {
         Operator::Purge(asked) => asked.run(purge::run),
         Operator::Words(asked) => asked.run(words::run),
         Operator::Audit(asked) => asked.run(audit::run),
+        Operator::Erase(asked) => asked.run(erase::run),
         Operator::Stats(asked) => asked.run(stats::run),
     }
 }

@@ -1,4 +1,4 @@
-//! `audit`: what is kept for those who answer for the server.
+//! `audit`, `message originals`, `erase`: what is kept for those who answer for the server.
 
 use serde_json::json;
 
@@ -50,4 +50,27 @@ fn more_acts_than_a_page_are_followed() {
     let rows = desk.json(&["audit", "--action", "silence", "--limit", "120"]);
     assert_eq!((rows.len(), &rows[119]["clients"]), (120, &json!(["client-10"])));
     assert_eq!(desk.json(&["audit", "--action", "silence", "--limit", "1000"]).len(), 130);
+}
+
+#[test]
+fn originals_are_shown_and_erased() {
+    let desk = Desk::open();
+    let room = desk.room("room");
+    let sent = desk.json(&["message", "send", &room, "bad\u{1b}[2Jword", "--from", "ann", "--raw"]);
+    let id = sent[0]["msg-id"].as_str().unwrap();
+    let originals = ["message", "originals", &room, id];
+    assert_eq!(desk.ok(&originals), "it was never changed, or its originals are not kept any more\n");
+    desk.ok(&["message", "recall", &room, id]);
+    let table = desk.ok(&originals);
+    assert!(table.starts_with("BEFORE IT WAS  AT ") && table.contains("recalled       20"), "{table}");
+    assert!(table.ends_with("bad\\u{1b}[2Jword\n"), "{table}");
+    let rows = desk.json(&originals);
+    assert_eq!((rows.len(), &rows[0]["data"]), (1, &json!("bad\u{1b}[2Jword")));
+    assert!(!desk.json(&["audit", "--action", "read_originals"]).is_empty(), "looking is noted");
+
+    assert!(desk.refused(&["erase", "ann"], 2).contains("Erase originals and addresses of ann, for good?"));
+    let erased = &desk.json(&["erase", "ann", "--messages", "--yes"])[0];
+    assert_eq!((&erased["originals"], &erased["messages"]), (&json!(1), &json!(1)), "{erased}");
+    assert!(desk.ok(&["erase", "ann", "--yes"]).starts_with("erased of ann: 0 originals, "));
+    assert!(desk.refused(&["message", "trace", &room, id], 1).contains("404"));
 }

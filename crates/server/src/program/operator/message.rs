@@ -1,4 +1,4 @@
-//! `grandstand message`: send, recall, trace.
+//! `grandstand message`: send, recall, trace, originals.
 
 use std::io::{self, Read};
 
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     Desk, Trouble,
     call::Call,
+    originals::{self, Originals},
     rooms::ROOM,
     text::shown,
     trace::{self, Trace},
@@ -26,6 +27,8 @@ enum MessageCommand {
     Send(Send),
     /// Why did this viewer not get that message? · 某条消息为什么没收到
     Trace(Trace),
+    /// What it was before it was filtered, edited or recalled; looking is noted · 查看原文（会记入审计日志）
+    Originals(Originals),
     /// Take a message back: whoever has it sees it go · 撤回消息
     Recall {
         /// Room id · 聊天室 ID
@@ -76,6 +79,7 @@ pub(super) async fn run(message: Message, desk: &mut Desk) -> Result<(), Trouble
     match message.command {
         MessageCommand::Send(wanted) => send(wanted, desk).await,
         MessageCommand::Trace(wanted) => trace::run(wanted, desk).await,
+        MessageCommand::Originals(wanted) => originals::run(wanted, desk).await,
         MessageCommand::Recall { room, message } => recall(&room, &message, desk).await,
     }
 }
