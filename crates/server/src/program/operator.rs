@@ -18,6 +18,7 @@ mod output;
 mod purge;
 mod rooms;
 mod stats;
+mod switches;
 mod text;
 mod trace;
 mod trouble;

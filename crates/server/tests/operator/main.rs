@@ -20,4 +20,5 @@ mod rooms;
 mod running;
 mod server;
 mod strange;
+mod switches;
 mod words;

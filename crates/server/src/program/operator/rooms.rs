@@ -9,6 +9,7 @@ use super::{
     confirm::Confirm,
     list::{count, halfway},
     output::{self, Table, remark},
+    switches::{self, Switches},
     text::{cut, shown},
 };
 
@@ -50,6 +51,8 @@ enum RoomsCommand {
         #[command(flatten)]
         confirm: Confirm,
     },
+    #[command(flatten)]
+    Switches(Switches),
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +85,7 @@ pub(super) async fn run(rooms: Rooms, desk: &mut Desk) -> Result<(), Trouble> {
         RoomsCommand::List(list) => show_list(&list, desk).await,
         RoomsCommand::Show { room } => show(&room, desk).await,
         RoomsCommand::Create(wanted) => create(wanted, desk).await,
+        RoomsCommand::Switches(wanted) => switches::run(wanted, desk).await,
         RoomsCommand::Delete { rooms, confirm } => delete(&rooms, confirm, desk).await,
     }
 }
@@ -167,6 +171,7 @@ async fn show(room: &str, desk: &mut Desk) -> Result<(), Trouble> {
         .collect();
     let count = desk.client.ask(Call::get(&format!("{ROOM}/members/online-count"), &[room])).await?;
     pairs.push(("online", output::json(&count["result"])));
+    pairs.extend(switches::on(room, desk).await?);
     pairs.extend(deliveries(room, desk).await?);
     let names: Vec<String> = row.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
     let own = names
