@@ -8,6 +8,7 @@ mod audit;
 pub mod clock;
 pub mod cluster;
 pub mod config;
+pub mod cores;
 mod demo;
 mod exclusive;
 pub mod fanout;

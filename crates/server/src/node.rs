@@ -19,7 +19,10 @@ use grandstand_room::{
     token::{Revocations, Signer},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, timeout_at},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
@@ -30,6 +33,7 @@ use crate::{
     clock::Clock,
     cluster::{Bus, LocalBus},
     config::Config,
+    cores::Cores,
     exclusive::Exclusive,
     fanout::{Engine, Fanout},
     gateway::{admission::Logins, close::Close, outbox::Signal},
@@ -63,6 +67,10 @@ pub struct Node {
     pub(crate) used_signatures: Mutex<UsedSignatures>,
     /// Background work: gaps, wills, beats, sweeps. Ends with the node.
     pub(crate) tasks: TaskTracker,
+    /// Where background work runs, whoever begins it.
+    runtime: Handle,
+    /// Where sockets live, and who writes to them.
+    pub(crate) cores: Cores,
     pub(crate) stopping: CancellationToken,
     pub(crate) draining: AtomicBool,
     /// Logins under way.
@@ -112,6 +120,7 @@ impl Node {
         apps: AppsHandle,
         store: Arc<dyn Store>,
         clock: Clock,
+        cores: Cores,
     ) -> Result<Arc<Self>, StoreError> {
         let now = clock.wall();
         let id = NodeId("node-1".to_owned());
@@ -129,7 +138,7 @@ impl Node {
         hooks.serve(&apps.load());
         let upstreams = Upstreams::new(rand::random());
         upstreams.serve(&apps.load());
-        let engine = Arc::new(Engine::new(&config, apps.clone(), tasks.clone(), started_at));
+        let engine = Arc::new(Engine::new(&config, apps.clone(), cores.clone(), tasks.clone(), started_at));
         let router = Arc::new(Router::new(engine));
         let moderation = Arc::new(Moderation::new(Arc::clone(&store)));
         let words = Arc::new(Words::new(Arc::clone(&store), apps.clone(), clock.clone()));
@@ -157,6 +166,8 @@ impl Node {
             revocations: RwLock::new(revocations),
             used_signatures: Mutex::new(UsedSignatures::new(now)),
             tasks,
+            runtime: Handle::current(),
+            cores,
             stopping,
             draining: AtomicBool::new(false),
             positions: Positions::default(),
@@ -269,12 +280,13 @@ impl Node {
     /// Runs until it ends or the node stops.
     pub(crate) fn background(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stopping = self.stopping.clone();
-        self.tasks.spawn(async move {
+        let stopped = async move {
             tokio::select! {
                 () = work => {}
                 () = stopping.cancelled() => {}
             }
-        });
+        };
+        self.tasks.spawn_on(stopped, &self.runtime);
     }
 
     /// Runs to its end, whether or not the caller still waits for it: HTTP drops a request whose client goes away, but
@@ -283,7 +295,7 @@ impl Node {
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
-        match self.tasks.spawn(work).await {
+        match self.tasks.spawn_on(work, &self.runtime).await {
             Ok(done) => done,
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }

@@ -19,9 +19,11 @@ mod schedule {
     pub(crate) use tokio::{task::yield_now, time::sleep};
     use tokio_util::task::TaskTracker;
 
+    use crate::cores::Cores;
+
     /// Runs a task that belongs to `owner`.
-    pub(crate) fn spawn(owner: &TaskTracker, task: impl Future<Output = ()> + Send + 'static) {
-        owner.spawn(task);
+    pub(crate) fn spawn(cores: &Cores, owner: &TaskTracker, task: impl Future<Output = ()> + Send + 'static) {
+        cores.spawn(owner, task);
     }
 
     /// Threads that run tasks.
@@ -38,7 +40,9 @@ mod schedule {
     pub(crate) use shuttle::sync::{Mutex, MutexGuard, atomic};
     use tokio_util::task::TaskTracker;
 
-    pub(crate) fn spawn(_: &TaskTracker, task: impl Future<Output = ()> + Send + 'static) {
+    use crate::cores::Cores;
+
+    pub(crate) fn spawn(_: &Cores, _: &TaskTracker, task: impl Future<Output = ()> + Send + 'static) {
         drop(shuttle::future::spawn(task));
     }
 

@@ -22,6 +22,7 @@ use super::{Broadcast, block::Stats, stage::Stage};
 use crate::{
     apps::AppsHandle,
     config::Config,
+    cores::Cores,
     router::Hub,
     sync::{self, sleep},
 };
@@ -32,6 +33,7 @@ pub struct Engine {
     /// Longest that a write waits for company.
     pace: Duration,
     workers: usize,
+    cores: Cores,
     tasks: TaskTracker,
     figures: Figures,
     apps: AppsHandle,
@@ -59,8 +61,14 @@ impl std::fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// `tasks` owns the flushers; times count from `started_at`.
-    pub fn new(config: &Config, apps: AppsHandle, tasks: TaskTracker, started_at: Instant) -> Self {
+    /// `tasks` owns the flushers, and `cores` runs them; times count from `started_at`.
+    pub fn new(
+        config: &Config,
+        apps: AppsHandle,
+        cores: Cores,
+        tasks: TaskTracker,
+        started_at: Instant,
+    ) -> Self {
         let limits = &config.limits;
         let bounds = Bounds {
             high_bytes: limits.high_backlog,
@@ -72,6 +80,7 @@ impl Engine {
             bounds,
             pace: config.fanout.pace,
             workers: sync::workers(),
+            cores,
             tasks,
             figures: Figures {
                 writes: metrics::counter!("grandstand_fanout_writes_total"),
@@ -104,7 +113,7 @@ impl Engine {
 
     /// Runs a flusher.
     pub(crate) fn spawn(&self, flusher: impl Future<Output = ()> + Send + 'static) {
-        sync::spawn(&self.tasks, flusher);
+        sync::spawn(&self.cores, &self.tasks, flusher);
     }
 
     /// An event enters the stage for so many members; returns its level and position. `None` when it is shown to

@@ -39,7 +39,7 @@ use super::{
     tls::Certificate,
     transport::Transport,
 };
-use crate::{config::Config, node::Node};
+use crate::{config::Config, cores::Cores, node::Node};
 
 /// The kernel's send buffer of a socket, in bytes. Larger ones let a peer that does not read hide megabytes from us
 /// (measured: no loss of throughput, design 5).
@@ -75,6 +75,7 @@ pub struct Port {
     /// Takes the upgraded connections; a port without one takes no upgrades.
     node: Option<Arc<Node>>,
     connections: TaskTracker,
+    cores: Cores,
     stopping: CancellationToken,
     /// The listener's socket is closed: who connects now is refused by the kernel.
     closed: CancellationToken,
@@ -102,6 +103,7 @@ impl Port {
             trusted_proxies: config.trusted_proxies.clone().into(),
             proxy_protocol: config.proxy_protocol,
             certificate,
+            cores: node.cores.clone(),
             node: Some(node),
             ..Self::plain(&config, service, admission)
         }
@@ -124,6 +126,7 @@ impl Port {
             admission,
             node: None,
             connections: TaskTracker::new(),
+            cores: Cores::default(),
             stopping: CancellationToken::new(),
             closed: CancellationToken::new(),
             refusals: Arc::new(Semaphore::new(REFUSALS_AT_ONCE)),
@@ -200,7 +203,7 @@ pub async fn accept(listener: TcpListener, port: Arc<Port>) {
         };
         match turn {
             Ok(()) => {
-                port.connections.spawn(serve(Arc::clone(&port), arrival));
+                port.cores.spawn(&port.connections, serve(Arc::clone(&port), arrival));
             }
             Err(refusal) => port.refuse(arrival.stream, refusal),
         }
@@ -233,10 +236,13 @@ async fn serve(port: Arc<Port>, arrival: Arrival) {
     // From the turn, and not from the accept as protocol.md 2.5 has it, on purpose: until now the peer waited for us,
     // and must not be late for that. Who gets no turn is refused after the patience of the queue.
     let deadline = Instant::now() + port.limits.upgrade_timeout;
-    if let Err(error) = prepare(&stream) {
-        debug!(%error, "a socket ended before it began");
-        return;
-    }
+    let stream = match prepare(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            debug!(%error, "a socket ended before it began");
+            return;
+        }
+    };
     let greeted = tokio::select! {
         greeted = greet(&port, stream, peer, &seat, deadline) => greeted,
         () = seat.displaced() => None,
@@ -251,13 +257,15 @@ async fn serve(port: Arc<Port>, arrival: Arrival) {
     }
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// Brings a socket to the runtime where it is served, which has to be the one that waits for it.
+fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
+    let stream = TcpStream::from_std(stream.into_std()?)?;
     stream.set_nodelay(true)?;
-    let socket = SockRef::from(stream);
+    let socket = SockRef::from(&stream);
     socket.set_send_buffer_size(SEND_BUFFER)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
-    Ok(())
+    Ok(stream)
 }
 
 /// A server that stops closes all sockets without a session; requests under way are still answered then.

@@ -21,6 +21,7 @@ use crate::{
     apps::{Apps, AppsHandle},
     clock::Clock,
     config::{Config, Sources, file_limit},
+    cores::Cores,
     gateway::{
         admission::Admission,
         listener::{self, Port},
@@ -58,7 +59,8 @@ async fn serve(reload: Reload) -> Result<(), Failure> {
     let metrics = admin::start_recording();
 
     let store = Arc::new(SqliteStore::open(&config.data)?);
-    let node = Node::start(Arc::clone(&config), reload.apps.clone(), store, Clock::system()).await?;
+    let cores = Cores::start().map_err(Failure::Runtime)?;
+    let node = Node::start(Arc::clone(&config), reload.apps.clone(), store, Clock::system(), cores).await?;
     node.background(admin::keep_small(metrics.clone()));
     let admission = Admission::new(&config.limits);
     let service = api::router(Arc::clone(&node));

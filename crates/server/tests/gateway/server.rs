@@ -7,6 +7,7 @@ use grandstand::{
     apps::{App, Apps, AppsHandle},
     clock::Clock,
     config::Config,
+    cores::Cores,
     gateway::{
         admission::Admission,
         listener::{self, Port},
@@ -58,7 +59,10 @@ impl Server {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path()).unwrap());
         let clock = Clock::starting_at(time);
         let apps = AppsHandle::new(Apps::new(vec![App::new(APP, "key", MASTER_KEY)]));
-        let node = Node::start(Arc::clone(&config), apps, Arc::clone(&store), clock.clone()).await.unwrap();
+        let node =
+            Node::start(Arc::clone(&config), apps, Arc::clone(&store), clock.clone(), Cores::default())
+                .await
+                .unwrap();
         let service = api::router(Arc::clone(&node));
         let admission = Admission::new(&config.limits);
         let port = Arc::new(Port::public(Arc::clone(&node), service, None, admission));

@@ -27,6 +27,7 @@ use crate::{
     apps::{Apps, AppsHandle},
     cluster::{Except, RoomNews},
     config::Config,
+    cores::Cores,
     fanout::{Broadcast, Engine},
     gateway::outbox::Outbox,
     router::{AppRouter, Hub, Remote, Router, Sdk, Session, Style},
@@ -107,7 +108,7 @@ async fn hear_until(peer: &mut DuplexStream, text: &str) -> String {
 fn app() -> Arc<AppRouter> {
     let config = Config::from_toml("").unwrap();
     let apps = AppsHandle::new(Apps::default());
-    let engine = Engine::new(&config, apps, TaskTracker::new(), Instant::now());
+    let engine = Engine::new(&config, apps, Cores::default(), TaskTracker::new(), Instant::now());
     Router::new(Arc::new(engine)).app(&AppId::from("app"))
 }
 

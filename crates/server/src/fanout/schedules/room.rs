@@ -30,6 +30,7 @@ use crate::{
     apps::{Apps, AppsHandle},
     cluster::{Except, RoomNews},
     config::Config,
+    cores::Cores,
     fanout::{Broadcast, Engine, LEVELS},
     gateway::{connection::writer::Writer, outbox::Outbox},
     router::{AppRouter, Hub, Remote, Router, Sdk, Session, Style},
@@ -89,7 +90,7 @@ impl Room {
         config.limits.backlog_age = Duration::from_secs(3600);
         config.fanout.lag = Duration::from_secs(3600);
         let apps = AppsHandle::new(Apps::new(Vec::new()));
-        let engine = Engine::new(&config, apps, TaskTracker::new(), Instant::now());
+        let engine = Engine::new(&config, apps, Cores::default(), TaskTracker::new(), Instant::now());
         let app = Router::new(Arc::new(engine)).app(&AppId::from("app"));
         let hub = app.hub(&RoomId::from("room"));
         Arc::new(Self { app, hub, messages: AtomicU64::new(0) })

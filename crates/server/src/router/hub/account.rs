@@ -167,6 +167,7 @@ mod tests {
         apps::{Apps, AppsHandle},
         cluster::{Except, RoomNews},
         config::Config,
+        cores::Cores,
         fanout::{Broadcast, Engine},
         gateway::{outbox::Outbox, transport::Transport},
         router::{Remote, Router, Sdk, Session, Style},
@@ -179,7 +180,13 @@ mod tests {
     fn router() -> Router {
         let config = Config::from_toml("").unwrap();
         let apps = AppsHandle::new(Apps::default());
-        Router::new(Arc::new(Engine::new(&config, apps, TaskTracker::new(), Instant::now())))
+        Router::new(Arc::new(Engine::new(
+            &config,
+            apps,
+            Cores::default(),
+            TaskTracker::new(),
+            Instant::now(),
+        )))
     }
 
     fn session() -> (Arc<Session>, tokio::io::DuplexStream) {

@@ -13,6 +13,7 @@ use super::{messages::Messages, *};
 use crate::{
     apps::{Apps, AppsHandle},
     config::Config,
+    cores::Cores,
     fanout::Engine,
     gateway::{
         close::Close,
@@ -119,7 +120,7 @@ fn session(bytes: usize) -> (Arc<Session>, DuplexStream) {
 
 fn router(config: &Config) -> Router {
     let apps = AppsHandle::new(Apps::default());
-    Router::new(Arc::new(Engine::new(config, apps, TaskTracker::new(), Instant::now())))
+    Router::new(Arc::new(Engine::new(config, apps, Cores::default(), TaskTracker::new(), Instant::now())))
 }
 
 #[tokio::test(start_paused = true)]
