@@ -129,9 +129,8 @@ impl Node {
         let today = Visitors::day(now);
         let visitors = store.visitors(today).await?;
         let mut revocations = Revocations::default();
-        for (app, client, time) in store.revoked_clients(now).await? {
-            revocations.revoke_before(app, client, time);
-        }
+        let revoked = store.revoked_clients(now).await?;
+        revoked.into_iter().for_each(|(app, client, time)| revocations.revoke_before(app, client, time));
         let (tasks, started_at) = (TaskTracker::new(), Instant::now());
         let stopping = CancellationToken::new();
         let hooks = Hooks::new(clock.clone(), tasks.clone(), stopping.clone());
