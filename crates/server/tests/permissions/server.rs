@@ -7,6 +7,7 @@ use grandstand::{
     apps::{Apps, AppsHandle},
     clock::Clock,
     config::Config,
+    cores::Cores,
     gateway::{
         admission::Admission,
         listener::{self, Port},
@@ -69,7 +70,8 @@ impl Server {
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(data.path()).unwrap());
         let clock = Clock::starting_at(Millis(1_800_000_000_000));
         let apps = AppsHandle::new(Apps::new(config.apps.clone()));
-        let node = Node::start(Arc::clone(&config), apps, store, clock.clone()).await.unwrap();
+        let node =
+            Node::start(Arc::clone(&config), apps, store, clock.clone(), Cores::default()).await.unwrap();
         let admission = Admission::new(&config.limits);
         let port = Arc::new(Port::public(Arc::clone(&node), api::router(Arc::clone(&node)), None, admission));
         let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
