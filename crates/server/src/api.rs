@@ -7,6 +7,7 @@ mod auth;
 mod bans;
 mod batch;
 mod body;
+mod broadcasts;
 mod clients;
 mod conversations;
 mod cors;
@@ -89,6 +90,7 @@ fn for_apps() -> Routes {
         .and(member_infos::routes())
         .and(bans::routes())
         .and(purges::routes())
+        .and(broadcasts::routes())
         .and(conversations::routes())
         .and(words::routes())
         .and(audit::routes())

@@ -53,6 +53,7 @@ pub(crate) enum Action {
     /// Somebody looked at what a message was.
     ReadOriginals,
     EraseClient,
+    Broadcast,
     /// Too many wrong keys came from an address.
     LockOut,
 }
@@ -82,6 +83,7 @@ impl Action {
         Self::Purge,
         Self::ReadOriginals,
         Self::EraseClient,
+        Self::Broadcast,
         Self::LockOut,
     ];
 
@@ -110,6 +112,7 @@ impl Action {
             Self::Purge => "purge",
             Self::ReadOriginals => "read_originals",
             Self::EraseClient => "erase_client",
+            Self::Broadcast => "broadcast",
             Self::LockOut => "lock_out",
         }
     }

@@ -11,6 +11,7 @@ use grandstand_protocol::AppId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Work {
     Purge,
+    Broadcast,
 }
 
 /// What is under way.

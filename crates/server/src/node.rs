@@ -42,7 +42,7 @@ use crate::{
     positions::Positions,
     quota::{Lockout, Quotas},
     router::Router,
-    service::{departure, gaps::Gaps},
+    service::{broadcast::Broadcasts, departure, gaps::Gaps},
     slow_mode::SlowModes,
     store::{CreateError, Keeps, NodeId, Store, StoreError},
     upkeep,
@@ -100,6 +100,7 @@ pub struct Node {
     pub(crate) audit: Audit,
     /// What is under way of each app that may be only once.
     pub(crate) exclusive: Arc<Exclusive>,
+    pub(crate) broadcasts: Broadcasts,
     random: Mutex<StdRng>,
     started_at: Instant,
 }
@@ -179,6 +180,7 @@ impl Node {
             upstreams,
             accounts: Accounts::default(),
             exclusive: Arc::default(),
+            broadcasts: Broadcasts::default(),
             random: Mutex::new(StdRng::from_rng(&mut rand::rng())),
             started_at,
         });

@@ -1,4 +1,4 @@
-//! Quotas: how much each app's back end may ask in a minute, and how many wrong keys an address may try.
+//! Quotas: how much each app's back end may ask in a minute or a day, and how many wrong keys an address may try.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -18,6 +18,7 @@ use tracing::warn;
 use crate::{apps::App, gateway::admission::Address};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Addresses that are remembered of each kind. When more come within a window, all are forgotten: a few megabytes, and
 /// whoever has that many addresses is not held back by counting each.
@@ -30,12 +31,21 @@ pub struct QuotaSettings {
     pub messages_per_minute: u32,
     /// Requests about rooms with the app's key, in a minute from one address.
     pub by_key_per_minute: u32,
+    /// Broadcasts to rooms in a minute.
+    pub broadcasts_per_minute: u32,
+    /// Broadcasts to rooms in a day.
+    pub broadcasts_per_day: u32,
 }
 
 impl Default for QuotaSettings {
     /// LeanCloud's for apps in business, where it has one (protocol 6.6).
     fn default() -> Self {
-        Self { messages_per_minute: 1800, by_key_per_minute: 120 }
+        Self {
+            messages_per_minute: 1800,
+            by_key_per_minute: 120,
+            broadcasts_per_minute: 10,
+            broadcasts_per_day: 30,
+        }
     }
 }
 
@@ -46,11 +56,29 @@ pub(crate) enum Call {
     Message,
     /// Whoever has the app's key asks about rooms from this address.
     ByKey(IpAddr),
+    /// A message goes to many rooms.
+    Broadcast,
 }
 
-/// What was used in the minute that began with the first call, on this node.
+impl Call {
+    /// How many are possible in which time.
+    fn limits(self, quotas: &QuotaSettings) -> Vec<(Duration, u32)> {
+        match self {
+            Self::Message => vec![(MINUTE, quotas.messages_per_minute)],
+            Self::ByKey(_) => vec![(MINUTE, quotas.by_key_per_minute)],
+            Self::Broadcast => {
+                vec![(MINUTE, quotas.broadcasts_per_minute), (DAY, quotas.broadcasts_per_day)]
+            }
+        }
+    }
+}
+
+/// An app's call, and the length of the window in which it is counted.
+type Counted = (AppId, Call, Duration);
+
+/// What was used in windows that began with the first call, on this node.
 #[derive(Debug, Default)]
-pub(crate) struct Quotas(Mutex<HashMap<(AppId, Call), Window>>);
+pub(crate) struct Quotas(Mutex<HashMap<Counted, Window>>);
 
 impl Quotas {
     /// Counts a call.
@@ -58,30 +86,35 @@ impl Quotas {
     /// # Errors
     /// The time until the next one is possible.
     pub(crate) fn take(&self, app: &App, call: Call, now: Duration) -> Result<(), Wait> {
-        let (call, limit) = match call {
-            Call::Message => (call, app.quotas.messages_per_minute),
-            Call::ByKey(address) => (Call::ByKey(Address::from(address).0), app.quotas.by_key_per_minute),
+        let call = match call {
+            Call::ByKey(address) => Call::ByKey(Address::from(address).0),
+            call => call,
         };
         let mut windows = self.lock();
         if windows.len() >= REMEMBERED {
-            let is_kept = |call: &Call| *call == Call::Message;
-            windows.retain(|(_, call), window| is_kept(call) || !window.is_over(MINUTE, now));
+            let is_kept = |call: &Call| !matches!(call, Call::ByKey(_));
+            windows.retain(|(_, call, length), window| is_kept(call) || !window.is_over(*length, now));
             if windows.len() >= REMEMBERED {
-                windows.retain(|(_, call), _| is_kept(call));
+                windows.retain(|(_, call, _), _| is_kept(call));
             }
         }
-        let window = windows.entry((app.id.clone(), call)).or_default();
-        window.has_place(limit, MINUTE, now)?;
-        window.take(MINUTE, now);
+        let limits = call.limits(&app.quotas);
+        for (length, limit) in &limits {
+            let window = windows.entry((app.id.clone(), call, *length)).or_default();
+            window.has_place(*limit, *length, now)?;
+        }
+        for (length, _) in limits {
+            windows.entry((app.id.clone(), call, length)).or_default().take(length, now);
+        }
         Ok(())
     }
 
     /// Forgets windows that are over.
     pub(crate) fn forget_old(&self, now: Duration) {
-        self.lock().retain(|_, window| !window.is_over(MINUTE, now));
+        self.lock().retain(|(_, _, length), window| !window.is_over(*length, now));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(AppId, Call), Window>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Counted, Window>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -187,6 +220,21 @@ mod tests {
         quotas.forget_old(now + MINUTE);
         lockout.forget_old(now + MINUTE * 60);
         assert!(quotas.lock().is_empty() && lockout.lock().is_empty());
+    }
+
+    #[test]
+    fn broadcasts_are_counted_by_minute_and_by_day() {
+        let (quotas, mut app) = (Quotas::default(), App::new("the-app", "k", "m"));
+        app.quotas = QuotaSettings { broadcasts_per_minute: 2, broadcasts_per_day: 3, ..app.quotas };
+        let take = |now| quotas.take(&app, Call::Broadcast, now).map_err(|Wait(wait)| wait);
+        let began = Duration::from_secs(1);
+        assert_eq!([take(began), take(began)], [Ok(()); 2]);
+        assert_eq!(take(began), Err(MINUTE));
+        assert_eq!(take(began + MINUTE), Ok(()), "what was refused does not count");
+        assert_eq!(take(began + MINUTE * 2), Err(DAY - MINUTE * 2));
+        quotas.forget_old(began + MINUTE * 3);
+        assert!(take(began + MINUTE * 3).is_err());
+        assert_eq!(take(began + DAY), Ok(()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod room;
 mod socket;
 
 pub(crate) mod ban;
+pub(crate) mod broadcast;
 pub(crate) mod caller;
 pub(crate) mod departure;
 pub(crate) mod evidence;

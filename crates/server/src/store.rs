@@ -25,7 +25,7 @@ pub use moderation::{Listed, ModerationStore, RoleRow, RuleError};
 pub use record::{
     Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, Most, NewMessage, NodeId, Patched,
     Place, Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
-    TokenKeys, Visitor, Will, WillSent, Writing, Writings, WritingsQuery,
+    TokenKeys, Visitor, Walked, Will, WillSent, Writing, Writings, WritingsQuery,
 };
 pub use sqlite::{OpenError, SqliteStore};
 pub use words::WordStore;
@@ -117,6 +117,16 @@ pub trait Store: AuditStore + EvidenceStore + ModerationStore + WordStore + Send
     /// Rooms that match, in the query's order. Look-ups by id, name and `updatedAt` use an index; a query that
     /// would look at too many rooms fails with [`StoreError::TooCostly`].
     async fn find_rooms(&self, app: &AppId, query: &RoomQuery) -> Result<Vec<Room>, StoreError>;
+
+    /// Rooms that match, in the order of their ids, for those who need all of them: looks at no more than `limit` behind
+    /// `after`, and may find none and still have to go on.
+    async fn walk_rooms(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Walked, StoreError>;
 
     /// How many rooms match.
     async fn count_rooms(&self, app: &AppId, filter: &Filter) -> Result<u64, StoreError>;

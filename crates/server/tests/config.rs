@@ -108,7 +108,8 @@ fn quotas_arrive_and_are_never_nothing() {
     let config = from_text(&app("[apps.quotas]\nmessages_per_minute = 9000")).unwrap();
     let quotas = &config.apps[0].quotas;
     assert_eq!((quotas.messages_per_minute, quotas.by_key_per_minute), (9000, 120));
-    for key in ["messages_per_minute", "by_key_per_minute"] {
+    assert_eq!((quotas.broadcasts_per_minute, quotas.broadcasts_per_day), (10, 30));
+    for key in ["messages_per_minute", "by_key_per_minute", "broadcasts_per_minute", "broadcasts_per_day"] {
         let refused = from_text(&app(&format!("[apps.quotas]\n{key} = 0"))).unwrap_err();
         assert!(refused.contains(&format!("quotas.{key} is 0")), "{refused}");
     }

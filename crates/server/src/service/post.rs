@@ -165,7 +165,29 @@ pub(super) async fn admit<'a>(
     let filtered = original.is_some();
     let lctype = lctype(&post.body);
     let level = level(app, caller, &post, lctype);
-    let message = NewMessage {
+    let message = new_message(node, app, caller, post, (level, lctype, mentions), original);
+    Ok(Admitted { message, turn, only: verdict.only, filtered })
+}
+
+/// A message for many rooms, checked once. The app's hooks are not asked about it: they would be for each room.
+pub(crate) fn for_many(node: &Node, app: &App, caller: &Caller, mut post: Post) -> Result<NewMessage, Fault> {
+    let mentions = mentions(&post.mentions);
+    within_size(node, &post.body, &mentions, post.extras)?;
+    let original = node.words.filter(&app.id, &mut post.body);
+    let lctype = lctype(&post.body);
+    let level = level(app, caller, &post, lctype);
+    Ok(new_message(node, app, caller, post, (level, lctype, mentions), original))
+}
+
+fn new_message(
+    node: &Node,
+    app: &App,
+    caller: &Caller,
+    post: Post,
+    (level, lctype, mentions): (Level, Option<i32>, Mentions),
+    original: Option<Body>,
+) -> NewMessage {
+    NewMessage {
         app: app.id.clone(),
         room: post.room,
         id: node.new_message_id(),
@@ -178,8 +200,7 @@ pub(super) async fn admit<'a>(
         mentions,
         dedupe: post.dedupe,
         original,
-    };
-    Ok(Admitted { message, turn, only: verdict.only, filtered })
+    }
 }
 
 /// Whether the room lets a client speak, and in slow mode its turn. The wait begins when the message is accepted; one

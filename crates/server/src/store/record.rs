@@ -148,6 +148,15 @@ pub struct Writing {
     pub newer: u64,
 }
 
+/// One step of a walk over the rooms of an app.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Those that match.
+    pub rooms: Vec<RoomId>,
+    /// Behind which the next step begins; `None` at the end.
+    pub next: Option<RoomId>,
+}
+
 /// A message after an edit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Patched {

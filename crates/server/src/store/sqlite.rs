@@ -44,8 +44,8 @@ pub use open::OpenError;
 use super::{
     AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, Known,
     LiveSession, ModifyError, Most, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention,
-    Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Visitor, Will, WillSent, Writings,
-    WritingsQuery,
+    Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Visitor, Walked, Will, WillSent,
+    Writings, WritingsQuery,
 };
 use ledger::Ledger;
 use lookups::Lookups;
@@ -139,6 +139,22 @@ impl Store for SqliteStore {
     async fn find_rooms(&self, app: &AppId, query: &RoomQuery) -> Result<Vec<Room>, StoreError> {
         let (app, query) = (app.clone(), query.clone());
         self.searchers(&query.filter).run(move |connection| find::find(connection, &app, &query)).await
+    }
+
+    async fn walk_rooms(
+        &self,
+        app: &AppId,
+        filter: &Filter,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Walked, StoreError> {
+        let (app, filter, after) = (app.clone(), filter.clone(), after.cloned());
+        self.searches
+            .run(move |connection| {
+                find::walk(connection, &app, &filter, after.as_ref(), limit)
+                    .map_err(|error| readers::failed(&error))
+            })
+            .await
     }
 
     async fn count_rooms(&self, app: &AppId, filter: &Filter) -> Result<u64, StoreError> {

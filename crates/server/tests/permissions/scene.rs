@@ -133,7 +133,7 @@ impl Scene {
 
     /// A message of the caller and one of somebody else, where the line names messages or could show them.
     async fn messages(&mut self, server: &Server, line: &str, app: &str) {
-        let named = ["messages", "own", "other", "history", "last-message"];
+        let named = ["messages", "own", "other", "history", "last-message", "purge"];
         if !named.iter().any(|name| line.contains(name)) {
             return;
         }

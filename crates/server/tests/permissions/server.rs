@@ -118,7 +118,8 @@ fn configuration() -> String {
     for (id, lines) in APPS {
         text += &format!(
             "[[apps]]\nid = \"{id}\"\nkey = \"{id}-key\"\nmaster_key = \"{id}-master\"\n\
-             previous_master_key = \"{id}-old\"\n{lines}\n[apps.quotas]\nmessages_per_minute = 1000000\n"
+             previous_master_key = \"{id}-old\"\n{lines}\n[apps.quotas]\nmessages_per_minute = 1000000\n\
+             broadcasts_per_minute = 1000000\nbroadcasts_per_day = 1000000\n"
         );
     }
     text

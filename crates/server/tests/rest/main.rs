@@ -3,6 +3,7 @@
 
 mod audit;
 mod bodies;
+mod broadcasts;
 mod clients;
 mod conversations;
 mod description;

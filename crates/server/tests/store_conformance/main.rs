@@ -66,7 +66,7 @@ macro_rules! whole_suite {
             writings: are_found_newest_first are_found_in_steps;
             rooms: made_once_and_found changed_by_one_at_a_time changed_never_backwards a_refused_change_changes_nothing
                 removed_with_everything imported_as_they_were last_message_follows;
-            query: equals_the_model looks_up_by_index counts pages_through;
+            query: equals_the_model looks_up_by_index counts pages_through is_walked_in_steps;
             sessions: a_claim_moves_the_whole_client a_claim_can_move_one_session epochs_rise
                 racing_claims_end_in_one_room leaving_forgets dropped_ones_are_remembered resume_returns_the_gap
                 resume_needs_the_same_room resume_can_change_the_session resume_can_leave_a_record

@@ -258,3 +258,41 @@ pub(crate) async fn pages_through(place: &dyn Place) {
     }
     store.close().await.unwrap();
 }
+
+pub(crate) async fn is_walked_in_steps(place: &dyn Place) {
+    let store = place.open().await;
+    for number in 0..25 {
+        let name = if number % 2 == 0 { "even" } else { "odd" };
+        let data = object(&json!({ "name": name }));
+        store.create_room(&app(), Room { data, ..room(&format!("r{number:02}")) }).await.unwrap();
+    }
+    store.create_room(&"other".into(), room("theirs")).await.unwrap();
+    let even = RoomQuery::listing(Some(r#"{"name":"even"}"#), None, 0, 0).unwrap().filter;
+    for (filter, step, expected) in
+        [(Filter::EVERYTHING, 10, 25), (even.clone(), 10, 13), (even, 1, 13), (Filter::NOTHING, 10, 0)]
+    {
+        let (mut found, mut after, mut steps) = (Vec::new(), None, 0);
+        loop {
+            let walked = store.walk_rooms(&app(), &filter, after.as_ref(), step).await.unwrap();
+            assert!(walked.rooms.len() <= step);
+            found.extend(walked.rooms);
+            after = walked.next;
+            steps += 1;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found.len(), expected);
+        assert!(found.is_sorted() && found.iter().all(|id| id.as_str().starts_with('r')), "{found:?}");
+        assert!(steps <= 25 / step + 1, "{steps}");
+    }
+    let listed =
+        RoomQuery::listing(Some(r#"{"objectId":{"$in":["r03","r20","none"]}}"#), None, 0, 0).unwrap();
+    let walked = store.walk_rooms(&app(), &listed.filter, None, 1).await.unwrap();
+    assert_eq!((walked.rooms.len(), walked.next), (2, None), "those that are named are looked up");
+    assert_eq!(
+        store.walk_rooms(&"nobody".into(), &Filter::EVERYTHING, None, 9).await.unwrap().rooms.len(),
+        0
+    );
+    store.close().await.unwrap();
+}

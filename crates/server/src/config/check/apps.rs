@@ -126,9 +126,12 @@ pub(super) fn check(apps: &[App], problems: &mut Vec<String>) {
 }
 
 fn check_quotas(quotas: &QuotaSettings, named: &str, problems: &mut Vec<String>) {
-    for (key, value) in
-        [("messages_per_minute", quotas.messages_per_minute), ("by_key_per_minute", quotas.by_key_per_minute)]
-    {
+    for (key, value) in [
+        ("messages_per_minute", quotas.messages_per_minute),
+        ("by_key_per_minute", quotas.by_key_per_minute),
+        ("broadcasts_per_minute", quotas.broadcasts_per_minute),
+        ("broadcasts_per_day", quotas.broadcasts_per_day),
+    ] {
         if value == 0 {
             problems.push(format!("{named}: quotas.{key} is 0: every such call would be refused"));
         }

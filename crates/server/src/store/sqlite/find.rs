@@ -4,19 +4,19 @@ mod narrowing;
 
 use std::time::Duration;
 
-use grandstand_protocol::AppId;
+use grandstand_protocol::{AppId, RoomId};
 use grandstand_room::{
     query::{Filter, RoomQuery, SortKey},
     room::Room,
 };
-use rusqlite::{Connection, OptionalExtension, params_from_iter, types::Value};
+use rusqlite::{Connection, OptionalExtension, params, params_from_iter, types::Value};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::{
     readers::failed,
     rooms::{self, room, room_columns},
 };
-use crate::store::StoreError;
+use crate::store::{StoreError, Walked};
 use narrowing::{Narrowing, column};
 
 /// Rooms that one query looks at, at most: about a seventh of a second of one thread, where they are small (decision
@@ -92,6 +92,42 @@ pub(super) fn count(connection: &Connection, app: &AppId, filter: &Filter) -> Re
         true
     })?;
     Ok(count)
+}
+
+/// One step of a walk. A hostile pattern ends it early, and never prevents it.
+pub(super) fn walk(
+    connection: &Connection,
+    app: &AppId,
+    filter: &Filter,
+    after: Option<&RoomId>,
+    limit: usize,
+) -> rusqlite::Result<Walked> {
+    if filter.is_nothing() {
+        return Ok(Walked::default());
+    }
+    if let Some(listed) = listed(connection, app, filter)? {
+        return Ok(Walked { rooms: listed.into_iter().map(|room| room.id).collect(), next: None });
+    }
+    let mut statement = connection.prepare_cached(concat!(
+        "SELECT ",
+        room_columns!(),
+        " FROM apps a JOIN rooms r ON r.app = a.row JOIN heads h ON h.room = r.row
+         WHERE a.id = ?1 AND r.id > ?2 ORDER BY r.id"
+    ))?;
+    let mut rows = statement.query(params![app.as_str(), after.map_or("", RoomId::as_str)])?;
+    let (mut rooms, mut last, began) = (Vec::new(), None, processor_time());
+    for _ in 0..limit {
+        if last.is_some() && processor_time().saturating_sub(began) > PATIENCE {
+            break;
+        }
+        let Some(row) = rows.next()? else { return Ok(Walked { rooms, next: None }) };
+        let room = room(row)?;
+        last = Some(room.id.clone());
+        if filter.matches(&room) {
+            rooms.push(room.id);
+        }
+    }
+    Ok(Walked { rooms, next: last })
 }
 
 /// The matching rooms, when the filter lists the ids that they can have.
