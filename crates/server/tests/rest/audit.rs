@@ -1,6 +1,6 @@
 //! The audit log: every administrative act is in it when its answer comes, with who, what, when and from where.
 
-use grandstand_protocol::{Ask, Command, Format, Moderate, Open, Restriction, RoomId};
+use grandstand_protocol::{Ask, Code, Command, Event, Format, Moderate, Open, Restriction, RoomId};
 use grandstand_room::clock::Millis;
 use serde_json::{Value, json};
 
@@ -363,4 +363,23 @@ async fn names_are_data() {
         assert_eq!(answer["results"][0]["details"]["reason"], name);
         assert_eq!(answer["results"].as_array().unwrap().len(), 1);
     }
+}
+
+/// What cannot be noted is done all the same: its answer is a success, and it holds.
+#[tokio::test]
+async fn an_act_stands_when_it_cannot_be_noted() {
+    let server = Server::start().await;
+    let database = rusqlite::Connection::open(server.data.path().join("grandstand.db")).unwrap();
+    let refuse = "CREATE TRIGGER refuses BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no place'); END";
+    database.execute_batch(refuse).unwrap();
+    let ban = json!({ "client_id": "bob" });
+    server.master("POST", "/1.2/rtm/bans", ban.clone()).await.ok();
+    assert_eq!(entries(&server, "").await, Vec::<Value>::new());
+    let mut bob = Guest::connect(server.address, "bob").await;
+    let opened = bob.ask(Command::Open(Box::default())).await;
+    assert!(matches!(&opened, Event::Failed { fault } if fault.is(Code::Blacklisted)), "{opened:?}");
+
+    database.execute_batch("DROP TRIGGER refuses").unwrap();
+    server.master("POST", "/1.2/rtm/bans", ban).await.ok();
+    assert_eq!(newest(&server).await["action"], "ban", "and then it is noted again");
 }
