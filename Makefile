@@ -69,8 +69,10 @@ bench: build ## The standard benchmarks, ten minutes on a quiet machine; writes 
 soak: build ## The long ones, an hour: accounts, floods in little memory, churn, ten million messages; figures go to that page.
 	GRANDSTAND_LEDGER_ROUNDS=3 GRANDSTAND_LEDGER_MEMBERS=900 \
 	  cargo test --locked --package grandstand --test gateway ledger
-	GRANDSTAND_FLOOD_SECONDS=120 GRANDSTAND_DRAIN_CLIENTS=10000 \
-	  cargo test --locked --package grandstand --test little_memory --test storms -- --nocapture floods:: drain::
+	GRANDSTAND_FLOOD_SECONDS=120 GRANDSTAND_DRAIN_CLIENTS=10000 GRANDSTAND_SLEEPER_GIFTS=10000 \
+	  cargo test --locked --package grandstand --test little_memory --test storms -- --nocapture floods:: drain:: sleeper::
+	GRANDSTAND_RUSH_MEMBERS=5000 GRANDSTAND_RUSH_SECONDS=30 \
+	  cargo test --locked --package grandstand --test rush -- --nocapture flood
 	$(STANDARD) --long
 
 check: console ## Format, lints, dependencies, generated code, tidiness.

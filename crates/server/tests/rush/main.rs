@@ -1,7 +1,14 @@
-//! More come in one moment than the kernel holds, and than may shake hands in a second. A program of its own, because
-//! so many sockets disturb tests that look at the time.
+//! More come in one moment than the kernel holds, and than may shake hands in a second; and one address comes without
+//! end. A program of its own, because so many sockets disturb tests that look at the time.
 #![expect(clippy::unwrap_used, reason = "a test says where it failed")]
 
+mod flood_beside_members;
+#[path = "../gateway/guest.rs"]
+#[expect(dead_code, reason = "the tests of the gateway use more of it")]
+mod guest;
+#[path = "../gateway/raw.rs"]
+#[expect(dead_code, reason = "the tests of the gateway use more of it")]
+mod raw;
 #[path = "../program/running.rs"]
 #[expect(dead_code, reason = "the tests of the program use more of it")]
 mod running;
@@ -13,6 +20,8 @@ use std::{
     net::TcpStream,
     time::{Duration, Instant},
 };
+
+use tokio::sync::Mutex;
 
 use running::{PATIENCE, Running, upgrade_request};
 
@@ -27,8 +36,12 @@ const LIMITS: &str = "handshakes_per_second = 500\nhandshakes_per_second_per_add
     connections = 15000\nsockets_per_address = 10000\nsessionless_sockets_per_address = 10000\n\
     sessionless_sockets = 10000\nfirst_command_timeout = \"10m\"\nupgrade_timeout = \"60s\"\n";
 
+/// Each test needs the machine for itself.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
 #[test]
 fn all_are_accepted_at_once_and_get_their_turn() {
+    let _alone = ALONE.blocking_lock();
     let folder = tempfile::tempdir().unwrap();
     let server = server::start(folder.path(), LIMITS);
     let start = Instant::now();
