@@ -32,7 +32,8 @@ pub(super) enum Switches {
         every: Interval,
     },
     /// What of this is on · 查看这些开关
-    Switches(Room),
+    #[command(name = "switches")]
+    Show(Room),
 }
 
 #[derive(Debug, Args)]
@@ -63,7 +64,7 @@ fn interval(text: &str) -> Result<Interval, String> {
 
 pub(super) async fn run(switches: Switches, desk: &mut Desk) -> Result<(), Trouble> {
     let (room, change) = match switches {
-        Switches::Switches(Room { room }) => {
+        Switches::Show(Room { room }) => {
             let found = desk.client.ask(Call::get(SWITCHES, &[&room])).await?;
             return show(&found, desk);
         }
