@@ -132,8 +132,7 @@ impl Node {
         let mut revocations = Revocations::default();
         let revoked = store.revoked_clients(now).await?;
         revoked.into_iter().for_each(|(app, client, time)| revocations.revoke_before(app, client, time));
-        let (tasks, started_at) = (TaskTracker::new(), Instant::now());
-        let stopping = CancellationToken::new();
+        let (tasks, stopping, started_at) = (TaskTracker::new(), CancellationToken::new(), Instant::now());
         let hooks = Hooks::new(clock.clone(), tasks.clone(), stopping.clone());
         hooks.serve(&apps.load());
         let upstreams = Upstreams::new(rand::random());
