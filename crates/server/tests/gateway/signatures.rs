@@ -182,6 +182,20 @@ async fn every_changed_bit_of_a_signature_is_refused() {
 }
 
 #[tokio::test]
+async fn refused_signatures_lock_nobody_out() {
+    let server = server_with(everything()).await;
+    // A signing server whose clock is a day behind, and all of its users behind one address.
+    let late = NOW - 24 * 60 * 60 * 1000;
+    for number in 0..200 {
+        let client = format!("guest-{number}");
+        let (_, event) = open(&server, &client, Some(login(&client, late, "n"))).await;
+        refused(&event, Code::SignatureFailed);
+    }
+    log_in(&server, "guest-0", "n").await;
+    log_in(&server, "guest-7", "n").await;
+}
+
+#[tokio::test]
 async fn who_is_in_stays_in_and_comes_back_by_token() {
     let server = server_with(everything()).await;
     let (mut guest, token) = log_in(&server, "guest", "n").await;

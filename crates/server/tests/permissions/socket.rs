@@ -88,6 +88,14 @@ async fn enter(server: &Server, cell: &Cell, scene: &Scene) -> (Guest, Option<To
     if let Some((path, body)) = change {
         server.back_end(scene.app, "POST", &path, &body.to_string()).await;
     }
+    let switched = match cell.place.as_str() {
+        "muted" => Some(json!({ "mute_all": {} })),
+        "frozen" => Some(json!({ "frozen": true })),
+        _ => None,
+    };
+    if let Some(body) = switched {
+        server.back_end(scene.app, "PUT", &format!("{base}/switches"), &body.to_string()).await;
+    }
     (guest, Some(token))
 }
 

@@ -11,6 +11,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -48,12 +49,16 @@ final class Server implements AutoCloseable {
     /** Starts with these lines in its configuration file. */
     static Server start(Path data, int port, String configuration) throws IOException {
         Path file = Files.writeString(data.resolve("grandstand.toml"), configuration);
-        // Client limits off: the tests poll the online count faster than one person would.
-        ProcessBuilder command = new ProcessBuilder(
+        List<String> arguments = new ArrayList<>(List.of(
                 binary().toString(), "serve", "--config", file.toString(),
-                "--bind", "127.0.0.1:" + port, "--admin-bind", "127.0.0.1:0",
-                "--data", data.toString(), "--app", APP_ID + ":" + APP_KEY + ":" + MASTER_KEY,
-                "--client-limits", "off");
+                "--bind", "127.0.0.1:" + port, "--admin-bind", "127.0.0.1:0", "--data", data.toString()));
+        // Client limits off: the tests poll the online count faster than one person would.
+        arguments.addAll(List.of("--client-limits", "off"));
+        // A configuration may have the app already, with switches of its own.
+        if (!configuration.contains(APP_ID)) {
+            arguments.addAll(List.of("--app", APP_ID + ":" + APP_KEY + ":" + MASTER_KEY));
+        }
+        ProcessBuilder command = new ProcessBuilder(arguments);
         File log = new File("grandstand.log");
         command.redirectError(ProcessBuilder.Redirect.appendTo(log));
         Process process = command.start();
