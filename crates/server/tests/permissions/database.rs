@@ -10,7 +10,7 @@ const OF_ROOM: [&str; 5] = [
     "SELECT id, body, recalled FROM messages WHERE room = ?1",
     "SELECT list, client FROM restrictions WHERE room = ?1",
     "SELECT client, role FROM roles WHERE room = ?1",
-    "SELECT mute_all, allowed, slow_mode, frozen FROM room_switches WHERE room = ?1",
+    "SELECT * FROM room_switches WHERE room = ?1",
 ];
 
 /// What is kept of a client in an app.
