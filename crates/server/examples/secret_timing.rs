@@ -75,9 +75,9 @@ fn measure(secret: &str, compare: &dyn Fn(&str) -> bool) -> [Vec<f64>; 2] {
     let mut dice = StdRng::seed_from_u64(1);
     // Of the same kind, because what is done to a guess before it is compared may depend on that.
     let other = |letter: char| match letter {
-        '0'..'9' | 'a'..'f' | 'g'..'z' => char::from(letter as u8 + 1),
         '9' => '0',
         'f' => 'a',
+        '0'..='8' | 'a'..='e' | 'g'..='y' => char::from(letter as u8 + 1),
         _ => 'g',
     };
     let end = secret.chars().last().map_or('0', other);

@@ -46,7 +46,11 @@ async fn every_cell_of_the_table_is_as_it_says() {
     let server = Arc::new(Server::start().await);
     let (places, one_by_one) = (Arc::new(Semaphore::new(AT_ONCE)), Arc::new(Mutex::new(())));
     let mut cells = JoinSet::new();
-    let asked = cells_of(&table);
+    let mut asked = cells_of(&table);
+    let only = std::env::var("GRANDSTAND_CELLS").ok();
+    if let Some(only) = &only {
+        asked.retain(|cell| format!("{}: {}, {}", cell.line, cell.caller, cell.place).contains(only));
+    }
     let count = asked.len();
     for cell in asked {
         let (table, server) = (Arc::clone(&table), Arc::clone(&server));
@@ -71,7 +75,7 @@ async fn every_cell_of_the_table_is_as_it_says() {
         eprintln!("{mismatch}");
     }
     eprintln!("{count} cells, {} mismatches", mismatches.len());
-    assert!(count >= 600 && mismatches.is_empty(), "what differs is shown above");
+    assert!((count >= 600 || only.is_some()) && mismatches.is_empty(), "what differs is shown above");
 }
 
 /// What differs, in words.

@@ -119,11 +119,10 @@ impl Reader {
 
     fn row(&mut self, cells: &[&str]) {
         match cells {
-            [name, _] if !name.starts_with('-') => {
-                if !matches!(*name, "caller" | "place" | "answer") && !name.contains('`') {
-                    self.names.insert((*name).to_owned(), BTreeSet::from([(*name).to_owned()]));
-                    self.lists.entry(self.section.clone()).or_default().push((*name).to_owned());
-                }
+            ["caller" | "place" | "answer", _] => {}
+            [name, _] if !name.starts_with('-') && !name.contains('`') => {
+                self.names.insert((*name).to_owned(), BTreeSet::from([(*name).to_owned()]));
+                self.lists.entry(self.section.clone()).or_default().push((*name).to_owned());
             }
             ["answer" | "---", ..] => {}
             [reference, "", "", ""] => {
