@@ -23,7 +23,7 @@ final class Server implements AutoCloseable {
     /** The Java SDK cuts the first eight characters from an app id, so it must be longer. */
     static final String APP_ID = "java-e2e-app-0123456789";
     static final String APP_KEY = "java-e2e-key";
-    private static final String MASTER_KEY = "java-e2e-master-key";
+    static final String MASTER_KEY = "java-e2e-master-key";
 
     private static final Pattern SERVER_URL = Pattern.compile("^\\s*Server URL\\s.*?(\\S+)\\s*$");
     private static final String ENDED = "(end of output)";
