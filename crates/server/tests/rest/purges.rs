@@ -9,6 +9,7 @@ use grandstand_protocol::{
 };
 use grandstand_room::clock::Millis;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::{
     guest::{Guest, message},
@@ -192,11 +193,9 @@ async fn a_long_purge_comes_in_calls_and_an_app_has_one_at_a_time() {
     guest.join(&room).await;
     say(&mut guest, &room, "the last").await;
     let mut told = 0;
-    loop {
-        match ann.hear_event(|event| matches!(event, Event::Patched(_) | Event::Message(_))).await {
-            Event::Patched(_) => told += 1,
-            _ => break,
-        }
+    let is_shown = |event: &Event| matches!(event, Event::Patched(_) | Event::Message(_));
+    while let Event::Patched(_) = ann.hear_event(is_shown).await {
+        told += 1;
     }
     assert_eq!(told, 200, "members hear of the newest");
 }
@@ -249,7 +248,8 @@ async fn the_room_speaks_on_while_ten_thousand_messages_go() {
     let (mut bob, _, _) = room_with(&server, "bob").await;
     let (mut host, _, _) = room_with(&server, "host").await;
     let (purging, place) = (Arc::clone(&server), room.clone());
-    let purge = tokio::spawn(async move {
+    let mut purge = JoinSet::new();
+    purge.spawn(async move {
         let (mut recalled, mut next) = (0, Value::Null);
         loop {
             let body = json!({ "client_id": "tom", "next": next });
@@ -262,14 +262,17 @@ async fn the_room_speaks_on_while_ten_thousand_messages_go() {
         }
     });
     let (mut said, mut slowest) = (Vec::new(), Duration::ZERO);
-    while !purge.is_finished() {
+    let recalled = loop {
+        if let Some(done) = purge.try_join_next() {
+            break done.unwrap();
+        }
         let (text, began) = (format!("high {}", said.len()), std::time::Instant::now());
         say(&mut host, &room, &text).await;
         slowest = slowest.max(began.elapsed());
         said.push(text);
         tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(purge.await.unwrap(), 10_000);
+    };
+    assert_eq!(recalled, 10_000);
     say(&mut host, &room, "last").await;
     said.push("last".to_owned());
     assert!(said.len() > 20, "it went on meanwhile: {}", said.len());
