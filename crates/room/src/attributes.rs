@@ -119,6 +119,14 @@ impl AttributeUpdate {
     }
 }
 
+impl AttributeUpdate {
+    /// Whether it says who may read or write the room's row.
+    #[must_use]
+    pub fn touches_access(&self) -> bool {
+        self.steps.iter().any(|step| step.path[0] == "ACL")
+    }
+}
+
 /// The data of a new room from `attr` of `conv/start`: its top-level keys become columns of the row.
 ///
 /// Reserved keys and nulls are passed over: SDKs put `unique` and the like there, or null for "none".

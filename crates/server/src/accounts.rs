@@ -1,8 +1,12 @@
 //! Whose session token it is: asked of the server that has the app's user accounts.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
 
-use grandstand_protocol::ClientId;
+use grandstand_protocol::{AppId, ClientId};
 use reqwest::{Client, Response, Url, header::ACCEPT, redirect};
 use rustls::crypto::ring;
 use serde_json::Value;
@@ -15,7 +19,7 @@ use crate::apps::App;
 const ANSWER: usize = 64 * 1024;
 /// Bytes of a session token; LeanCloud's have 25.
 const TOKEN: usize = 4 * 1024;
-/// Questions under way at one time, over all apps; more wait within their time.
+/// Questions of one app under way at one time; more wait within their time.
 const AT_ONCE: usize = 64;
 /// Idle connections go before Node's own five seconds: a request must not meet a connection that is closing.
 const IDLE: Duration = Duration::from_secs(4);
@@ -48,14 +52,14 @@ pub(crate) struct User {
 /// Asks.
 #[derive(Debug)]
 pub(crate) struct Accounts {
-    places: Semaphore,
+    places: Mutex<HashMap<AppId, Arc<Semaphore>>>,
     /// Made at first use; `None` when it could not be made.
     client: LazyLock<Option<Client>>,
 }
 
 impl Default for Accounts {
     fn default() -> Self {
-        Self { places: Semaphore::new(AT_ONCE), client: LazyLock::new(client) }
+        Self { places: Mutex::default(), client: LazyLock::new(client) }
     }
 }
 
@@ -78,12 +82,20 @@ impl Accounts {
         })
     }
 
+    /// Each app has its own: accounts that hang hold up nobody else's.
+    fn places(&self, app: &AppId) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_app = places.entry(app.clone()).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE)));
+        Arc::clone(of_app)
+    }
+
     async fn ask(&self, app: &App, settings: &AccountSettings, token: &str) -> Result<User, AccountError> {
         let unavailable = |cause: &str| {
             warn!(app = app.id.as_str(), cause, "the accounts could not be asked");
             AccountError::Unavailable
         };
-        let _place = self.places.acquire().await.map_err(|_| AccountError::Unavailable)?;
+        let places = self.places(&app.id);
+        let _place = places.acquire().await.map_err(|_| AccountError::Unavailable)?;
         let client = self.client.as_ref().ok_or(AccountError::Unavailable)?;
         let request = client.get(settings.url.clone()).header(ACCEPT, "application/json");
         let request = request.header("X-LC-Id", app.id.as_str()).header("X-LC-Key", app.key.reveal());
@@ -99,9 +111,10 @@ impl Accounts {
         }
         let body = read(response).await.ok_or_else(|| unavailable("the answer broke off or is too large"))?;
         let data: Value = serde_json::from_slice(&body).map_err(|_| unavailable("the answer is no JSON"))?;
-        let client = ["client_id", "objectId"].into_iter().find_map(|name| data.get(name)?.as_str());
+        // Users write columns of their own in LeanCloud's storage: only what the server fills says who they are.
+        let client = ["objectId", "client_id"].into_iter().find_map(|name| data.get(name)?.as_str());
         let client = client.and_then(|id| ClientId::new(id).ok());
-        let client = client.ok_or_else(|| unavailable("the answer has no client_id or objectId"))?;
+        let client = client.ok_or_else(|| unavailable("the answer has no objectId or client_id"))?;
         Ok(User { client, data })
     }
 }

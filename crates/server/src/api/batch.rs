@@ -18,6 +18,7 @@ use super::{
     body::{self, JsonBody},
     conversations::{self, CLASS},
     error::ApiError,
+    listing::ROWS_BYTES,
     passing,
 };
 use crate::{gateway::handshake::Connection, node::Node};
@@ -84,18 +85,28 @@ async fn here(node: &Arc<Node>, request: Request<Body>) -> Result<Json<Value>, A
     if requests.len() > REQUESTS {
         return Err(ApiError::bad_request(format!("a batch has at most {REQUESTS} requests")));
     }
-    let mut answers = Vec::with_capacity(requests.len());
+    let (mut answers, mut bytes) = (Vec::with_capacity(requests.len()), 0);
     for part in requests {
         let answered = match conversations::count(node, &by, address) {
             Ok(()) => answer(node, &by, part).await,
             Err(refusal) => Err(refusal),
         };
         answers.push(match answered {
-            Ok(success) => json!({ "success": success }),
+            Ok(success) => {
+                bytes += success.to_string().len();
+                if bytes > ROWS_BYTES { too_long() } else { json!({ "success": success }) }
+            }
             Err(error) => json!({ "error": error.to_json() }),
         });
     }
     Ok(Json(Value::Array(answers)))
+}
+
+/// What was changed is changed; only its answer is left out.
+fn too_long() -> Value {
+    let error =
+        format!("the answers of this batch would have more than {ROWS_BYTES} bytes: ask in several batches");
+    json!({ "error": ApiError::bad_request(error).to_json() })
 }
 
 /// What cannot be read is not for this server.

@@ -38,6 +38,9 @@ const PAGE: u32 = 100;
 /// Ids in one request for deletion.
 const IDS: usize = 100;
 
+/// Bytes of an id.
+const ID: usize = 64;
+
 /// What LeanCloud's storage says of an object that is not there.
 const NO_SUCH_OBJECT: i32 = 101;
 
@@ -130,7 +133,7 @@ async fn change_one(
 async fn delete_some(
     State(node): State<Arc<Node>>,
     Asking(by): Asking,
-    Path(rooms): Path<String>,
+    Path(rooms): Path<String, { IDS * (ID + 1) }>,
 ) -> Result<Json<Value>, ApiError> {
     delete(&node, &by, &rooms).await.map(Json)
 }

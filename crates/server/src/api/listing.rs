@@ -12,7 +12,7 @@ use super::error::ApiError;
 use crate::{node::Node, service::room::record};
 
 /// Largest answer, in bytes of its rows: it waits in memory until the peer has read it.
-const ROWS_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const ROWS_BYTES: usize = 4 * 1024 * 1024;
 
 /// Rows of one page, at most.
 const ROWS: u32 = 1000;

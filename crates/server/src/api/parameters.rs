@@ -9,18 +9,18 @@ use super::error::ApiError;
 /// Bytes of one part of a path: ids are 64 characters at most.
 const PART: usize = 512;
 
-/// Parts of the path, as `axum` extracts them.
+/// Parts of the path, as `axum` extracts them, each of `MOST` bytes at most.
 #[derive(Debug)]
-pub(super) struct Path<T>(pub(super) T);
+pub(super) struct Path<T, const MOST: usize = PART>(pub(super) T);
 
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+impl<T: DeserializeOwned + Send, S: Send + Sync, const MOST: usize> FromRequestParts<S> for Path<T, MOST> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let raw = RawPathParams::from_request_parts(parts, state).await;
         let raw = raw.map_err(|_| ApiError::bad_request("a part of the path is not UTF-8"))?;
-        if raw.iter().any(|(_, value)| value.len() > PART) {
-            return Err(ApiError::bad_request(format!("a part of the path has more than {PART} bytes")));
+        if raw.iter().any(|(_, value)| value.len() > MOST) {
+            return Err(ApiError::bad_request(format!("a part of the path has more than {MOST} bytes")));
         }
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),

@@ -6,7 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use grandstand_protocol::{ClientId, Code, Event, Fault, Request, RoomId, Signature, StartConversation};
 use grandstand_room::{
-    attributes::{AttributeUpdate, room_data},
+    attributes::{AttributeUpdate, UpdateError, room_data},
     clock::Millis,
     moderation::{Act, Actor, Role, may},
     room::Room,
@@ -193,7 +193,11 @@ async fn approved<'a>(
 ) -> Result<Cow<'a, str>, Fault> {
     let (app, caller) = (socket.current_app()?, socket.caller(at));
     // The hook gets what is well formed; the rest is refused here.
-    AttributeUpdate::parse(attributes).map_err(|cause| Refused::update(&cause))?;
+    let asked = AttributeUpdate::parse(attributes).map_err(|cause| Refused::update(&cause))?;
+    if asked.touches_access() {
+        // Or any member could open the room to everybody who has the app's key.
+        return Err(Refused::update(&UpdateError::Reserved("ACL".to_owned())));
+    }
     let by = socket.session(at).identity.client.as_str();
     let changed =
         hook::conversation_update(socket.node(), &app, caller.address, by, room, attributes).await?;

@@ -9,7 +9,7 @@ use http::{
     request::Parts,
 };
 
-use crate::gateway::handshake::Connection;
+use crate::gateway::{handshake::Connection, proxy};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
@@ -92,7 +92,10 @@ impl Sender {
         let before = if proxied { tokens(headers, &FORWARDED_FOR).collect() } else { Vec::new() };
         let peer = connection.peer.to_canonical().to_string();
         let chain: Vec<&str> = before.into_iter().filter(|entry| !entry.is_empty()).chain([&*peer]).collect();
-        let said = |name: &HeaderName| if proxied { headers.get(name).cloned() } else { None };
+        let said = |name: &HeaderName| {
+            let last = proxy::forwarded(headers, name.as_str()).filter(|_| proxied)?;
+            HeaderValue::from_str(last).ok()
+        };
         let scheme = HeaderValue::from_static(if connection.tls { "https" } else { "http" });
         Self {
             chain: chain.join(", "),
@@ -104,9 +107,9 @@ impl Sender {
     }
 
     fn tell(self, headers: &mut HeaderMap) {
+        headers.remove(FORWARDED);
         if !self.proxied {
-            let claims =
-                |name: &&HeaderName| **name == FORWARDED || name.as_str().starts_with("x-forwarded-");
+            let claims = |name: &&HeaderName| name.as_str().starts_with("x-forwarded-");
             let claimed: Vec<HeaderName> = headers.keys().filter(claims).cloned().collect();
             for name in claimed {
                 headers.remove(name);

@@ -11,11 +11,12 @@ use crate::{
 
 const POSTED: &str = "/1.1/rtm/sign";
 
+/// As LeanCloud's storage has it, with a column that the user wrote.
 fn user(name: &str) -> Reply {
     Reply::Whole(
         200,
         "Content-Type: application/json\r\n",
-        json!({ "objectId": name, "level": 7 }).to_string(),
+        json!({ "objectId": name, "client_id": "victim", "level": 7 }).to_string(),
     )
 }
 

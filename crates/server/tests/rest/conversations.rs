@@ -57,6 +57,8 @@ async fn several_are_listed_counted_and_removed() {
     server.master("DELETE", &format!("{CLASS}/{},{}", ids[0], ids[1]), Value::Null).await.ok();
     let left = server.ask(As::App, "GET", CLASS, Value::Null).await.ok();
     assert_eq!(left["results"].as_array().unwrap().len(), 1);
+    let most = format!("{CLASS}/{}", vec!["x".repeat(64); 100].join(","));
+    server.master("DELETE", &most, Value::Null).await.ok();
     let many = format!("{CLASS}/{}", ["x"; 101].join(","));
     server.master("DELETE", &many, Value::Null).await.refused(400, 400);
 }
@@ -145,4 +147,19 @@ async fn a_batch_answers_one_by_one() {
     server.master("POST", "/1.1/batch", json!({})).await.refused(400, 400);
     let many = vec![json!({ "method": "GET", "path": CLASS }); 21];
     server.master("POST", "/1.1/batch", json!({ "requests": many })).await.refused(400, 400);
+}
+
+#[tokio::test]
+async fn a_batch_answers_with_bounded_bytes() {
+    let server = Server::start().await;
+    for _ in 0..60 {
+        create(&server, As::Master, json!({ "tr": true, "text": "x".repeat(15_000) })).await;
+    }
+    let list = json!({ "method": "GET", "path": CLASS });
+    let asked = json!({ "requests": vec![list; 20] });
+    let answers = server.master("POST", "/1.1/batch", asked).await.ok();
+    let answers = answers.as_array().unwrap();
+    let told = answers.iter().filter(|answer| answer.get("success").is_some()).count();
+    assert_eq!((answers.len(), told), (20, 4), "each list has 900 KB, all have 4 MiB at most");
+    assert_eq!(answers[19]["error"]["code"], 400);
 }
