@@ -131,7 +131,7 @@ async fn a_silenced_client_may_not_speak_until_it_may_again() {
 
 #[tokio::test]
 async fn who_may_write_the_row_is_not_for_members_to_say() {
-    let server = Server::start().await;
+    let server = Server::start("").await;
     let (mut owner, room, _) = room_with(&server, ["tom"]).await;
     for attributes in [r#"{"ACL":{"*":{"write":true}}}"#, r#"{"ACL.*":{"write":true}}"#, r#"{"ACL":null}"#] {
         let update = Command::Update { room: room.clone(), attributes: attributes.to_owned() };
