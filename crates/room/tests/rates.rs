@@ -1,5 +1,4 @@
 //! Per-client rates: a minute's worth at once, then a steady drip (protocol.md 9.2).
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::time::Duration;
 
