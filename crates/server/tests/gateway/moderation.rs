@@ -135,7 +135,7 @@ async fn who_may_write_the_row_is_not_for_members_to_say() {
     let (mut owner, room, _) = room_with(&server, ["tom"]).await;
     for attributes in [r#"{"ACL":{"*":{"write":true}}}"#, r#"{"ACL.*":{"write":true}}"#, r#"{"ACL":null}"#] {
         let update = Command::Update { room: room.clone(), attributes: attributes.to_owned() };
-        refused(owner.ask(update).await, Code::ConversationUpdateRejected);
+        refused(owner.ask(update).await, Code::ConversationUpdateFailed);
     }
 }
 
