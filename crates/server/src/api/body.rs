@@ -28,6 +28,12 @@ impl<T: DeserializeOwned, S: Sync, const LIMIT: usize> FromRequest<S> for JsonBo
     async fn from_request(request: Request<Body>, _: &S) -> Result<Self, ApiError> {
         check_type(request.headers())?;
         let text = read(request, LIMIT).await?;
+        // Its values would be taken for the fields, in their order.
+        if text.trim_ascii_start().starts_with(b"[") {
+            return Err(ApiError::bad_request(
+                "the body is not what this call takes: it has to be an object",
+            ));
+        }
         parse(&text).map(Self)
     }
 }
@@ -127,6 +133,7 @@ mod tests {
             (Some("application/x-www-form-urlencoded"), "reason=x", Err(415)),
             (None, "reason=x", Err(400)),
             (None, r#"{"reason":1}"#, Err(400)),
+            (None, r#" ["x"]"#, Err(400)),
             (None, r#"{"raison":"x"}"#, Err(400)),
             (None, r#"{"reason":"x","reason":"y"}"#, Err(400)),
             (None, &long, Err(413)),
