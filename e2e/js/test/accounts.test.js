@@ -1,9 +1,7 @@
 // The address of accounts in the documents, run as it stands, and a login with what is signed for its user.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -11,21 +9,8 @@ import { logIn, logOutAll } from '../sdk/client.js';
 import { refused } from '../sdk/refusal.js';
 import { V5 } from '../sdk/versions.js';
 import { APP, startServer } from '../server/grandstand.js';
+import { exampleOf, freePort } from '../support/document.js';
 import { eventually } from '../support/wait.js';
-
-function addressOf(document) {
-  const text = readFileSync(new URL(`../../../docs/${document}`, import.meta.url), 'utf8');
-  return text.match(/```js accounts\n([\s\S]*?)```/)[1];
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('the accounts of the documents', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'grandstand-accounts-'));
@@ -33,7 +18,7 @@ describe('the accounts of the documents', () => {
   let server;
   before(async () => {
     const file = path.join(folder, 'accounts.mjs');
-    writeFileSync(file, addressOf('signatures.md'));
+    writeFileSync(file, exampleOf('signatures.md', 'accounts'));
     const port = await freePort();
     accounts = spawn(process.execPath, [file], { env: { ...process.env, PORT: port }, stdio: 'inherit' });
     const url = `http://127.0.0.1:${port}/`;
@@ -55,7 +40,7 @@ describe('the accounts of the documents', () => {
     });
 
   it('are the same in both languages', () => {
-    assert.equal(addressOf('signatures.md'), addressOf('signatures.zh-CN.md'));
+    assert.equal(exampleOf('signatures.md', 'accounts'), exampleOf('signatures.zh-CN.md', 'accounts'));
   });
 
   it('let a client in that has a session there, and nobody else', async () => {

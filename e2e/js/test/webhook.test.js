@@ -5,7 +5,6 @@ import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createSecureServer } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -14,23 +13,10 @@ import { refused } from '../sdk/refusal.js';
 import { V5 } from '../sdk/versions.js';
 import { makeCertificate } from '../server/certificate.js';
 import { startServer } from '../server/grandstand.js';
+import { exampleOf, freePort } from '../support/document.js';
 import { eventually } from '../support/wait.js';
 
 const SECRET = 'e2eWebhookSecret0123456789';
-
-function receiverOf(document) {
-  const text = readFileSync(new URL(`../../../docs/${document}`, import.meta.url), 'utf8');
-  return text.match(/```js receiver\n([\s\S]*?)```/)[1];
-}
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 describe('the receiver of the documents', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'grandstand-receiver-'));
@@ -39,7 +25,7 @@ describe('the receiver of the documents', () => {
   let url;
   before(async () => {
     const file = path.join(folder, 'receiver.mjs');
-    writeFileSync(file, receiverOf('hooks.md'));
+    writeFileSync(file, exampleOf('hooks.md', 'receiver'));
     const port = await freePort();
     receiver = spawn(process.execPath, [file], { env: { ...process.env, SECRET, PORT: port }, stdio: 'inherit' });
     url = `http://127.0.0.1:${port}/`;
@@ -54,7 +40,7 @@ describe('the receiver of the documents', () => {
   });
 
   it('is the same in both languages', () => {
-    assert.equal(receiverOf('hooks.md'), receiverOf('hooks.zh-CN.md'));
+    assert.equal(exampleOf('hooks.md', 'receiver'), exampleOf('hooks.zh-CN.md', 'receiver'));
   });
 
   it('refuses spam and lets the rest pass', async () => {
