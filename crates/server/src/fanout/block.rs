@@ -57,7 +57,15 @@ struct Member {
     style: Style,
     epoch: u64,
     /// Where it is if it is not where the block is: its socket did not take everything, or it came later.
-    own: Option<Box<Cursor>>,
+    own: Option<Box<Place>>,
+}
+
+/// Where a member is that reads for itself.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    cursor: Cursor,
+    /// Its socket has refused something since it last had everything.
+    is_slow: bool,
 }
 
 /// What all members of a block meet at one moment.
@@ -149,7 +157,7 @@ impl Block {
         }
         let Some(own) = member.own else { return Some(seats.cursor) };
         hub.one_less_alone();
-        Some(*own)
+        Some(own.cursor)
     }
 
     /// Whether nothing before `head` is left to a flusher: each member has it, or its connection is about to fetch it.
@@ -194,7 +202,7 @@ impl Block {
         // After the plan was made: whatever is in it and not for its sender is known by now.
         if self.exempting.swap(false, Ordering::Acquire) {
             for member in members.iter_mut().filter(|member| member.session.has_exempt()) {
-                member.go_alone(hub, start);
+                member.go_alone(hub, start, false);
             }
         }
         let in_step =
@@ -202,13 +210,13 @@ impl Block {
         count_dropped(&shed, in_step, &[], &mut work.counts);
         if shed.high_lost {
             // All of them have to go, and get nothing behind what they lack.
-            members.iter_mut().for_each(|member| member.go_alone(hub, reached));
+            members.iter_mut().for_each(|member| member.go_alone(hub, reached, false));
         }
         work.gathered = work.gathered.max(work.plan.len() as u64);
         let mut all = 0;
         for member in members.iter_mut() {
             if member.own.is_some() {
-                if member.catch_up(moment, work, false) == Progress::More {
+                if member.catch_up(moment, work) == Progress::More {
                     // The next round may pass this block over.
                     member.outbox.fetch_later(&member.session);
                 }
@@ -218,8 +226,9 @@ impl Block {
                 Taken::All => all += 1,
                 Taken::Frames(steps) => {
                     work.plan.count(steps, 1, &mut work.counts);
-                    member.go_alone(hub, work.plan.after(steps));
+                    member.go_alone(hub, work.plan.after(steps), true);
                 }
+                Taken::Nothing => member.go_alone(hub, work.plan.after(0), false),
             }
         }
         work.plan.count(work.plan.len(), all, &mut work.counts);
@@ -240,7 +249,7 @@ impl Block {
         let Some(member) = members.iter_mut().find(|member| Arc::ptr_eq(&member.session, session)) else {
             return Progress::Done;
         };
-        let progress = member.catch_up(self.moment(hub), work, true);
+        let progress = member.catch_up(self.moment(hub), work);
         member.fall_in(hub, *cursor);
         hub.stage().count(work.counts.drain(..));
         progress
@@ -269,7 +278,7 @@ impl Block {
 impl Seats {
     /// Who is here, and where each is.
     pub(crate) fn readers(&self) -> impl Iterator<Item = (&Session, Cursor)> {
-        let place = |member: &Member| member.own.as_deref().copied().unwrap_or(self.cursor);
+        let place = |member: &Member| member.own.as_ref().map_or(self.cursor, |own| own.cursor);
         self.members.iter().map(move |member| (&*member.session, place(member)))
     }
 
@@ -285,7 +294,7 @@ impl Seats {
         let (outbox, style) = (Arc::clone(&session.outbox), session.style);
         let mut member = Member { session: Arc::clone(session), outbox, style, epoch, own: None };
         if self.cursor != head {
-            member.go_alone(hub, head);
+            member.go_alone(hub, head, false);
         }
         self.members.push(member);
     }
@@ -324,9 +333,9 @@ impl Member {
     }
 
     /// From now on it is where it is, and not where its block is.
-    fn go_alone(&mut self, hub: &Hub, cursor: Cursor) {
+    fn go_alone(&mut self, hub: &Hub, cursor: Cursor, is_slow: bool) {
         if self.own.is_none() {
-            self.own = Some(Box::new(cursor));
+            self.own = Some(Box::new(Place { cursor, is_slow }));
             hub.one_more_alone();
         }
     }
@@ -334,7 +343,7 @@ impl Member {
     /// It goes on with its block if it is where that is.
     fn fall_in(&mut self, hub: &Hub, cursor: Cursor) {
         // Who has something ahead that is not for it has to read for itself.
-        if self.own.as_deref() == Some(&cursor) && !self.session.has_exempt() {
+        if self.own.as_ref().is_some_and(|own| own.cursor == cursor) && !self.session.has_exempt() {
             self.own = None;
             hub.one_less_alone();
         }
@@ -342,22 +351,24 @@ impl Member {
 
     /// Drops what is too far behind, writes what the socket takes.
     ///
-    /// It is behind if its connection fetches for it, or its socket is full; else it is not to blame for what it has not
-    /// been given yet. Only a full socket is closed for the HIGH frames that wait: before any other there may be just a
-    /// reply of this moment, or more than one write carries.
-    fn catch_up(&mut self, moment: Moment<'_>, work: &mut Work, is_fetching: bool) -> Progress {
+    /// It is behind if its socket is full, or has refused something since it last had everything; else it is not to
+    /// blame for what it has not been given yet. Only a full socket is closed for the HIGH frames that wait: before any
+    /// other there may be just a reply of this moment, or more than one write carries.
+    fn catch_up(&mut self, moment: Moment<'_>, work: &mut Work) -> Progress {
         let Moment { hub, now, keep, class } = moment;
         let Some(own) = &mut self.own else { return Progress::Done };
         let way = self.outbox.way();
         let (is_clear, is_full) = (way == Way::Clear, way == Way::Full);
         let (shed, head, exempt) = {
             let stage = hub.stage();
-            let is_behind = is_fetching || is_full;
-            let mut shed = if is_behind { stage.ring.shed(own, now) } else { stage.ring.overrun(own) };
-            shed.high_lost &= is_full || stage.ring.has_lost_high(own);
+            own.is_slow |= is_full;
+            let cursor = &mut own.cursor;
+            let mut shed =
+                if own.is_slow { stage.ring.shed(cursor, now) } else { stage.ring.overrun(cursor) };
+            shed.high_lost &= is_full || stage.ring.has_lost_high(cursor);
             let exempt = self.session.exempt();
             if is_clear && !shed.high_lost {
-                work.own_plan.make(&stage, **own, keep, class, &exempt);
+                work.own_plan.make(&stage, own.cursor, keep, class, &exempt);
             }
             (shed, stage.head(), exempt)
         };
@@ -368,13 +379,17 @@ impl Member {
             return Progress::Done;
         }
         if !is_clear {
-            self.session.forget_exempt(**own);
+            self.session.forget_exempt(own.cursor);
             self.outbox.fetch_later(&self.session);
             return Progress::Done;
         }
         work.own.build(&work.own_plan, self.style, self.session.addressee(), &exempt);
         let taken = self.hand_over(work.own.batch(), now, &mut work.stats);
-        let steps = if let Taken::Frames(steps) = taken { steps } else { work.own_plan.len() };
+        let steps = match taken {
+            Taken::All => work.own_plan.len(),
+            Taken::Frames(steps) => steps,
+            Taken::Nothing => 0,
+        };
         work.own_plan.count(steps, 1, &mut work.counts);
         let end = work.own_plan.after(steps);
         for &(level, position) in exempt.iter().filter(|(level, position)| end.next(*level) > *position) {
@@ -382,7 +397,10 @@ impl Member {
                 work.counts.push(Count::one(level, position, outcome, -1));
             }
         }
-        self.own = Some(Box::new(end));
+        if let Some(own) = &mut self.own {
+            own.cursor = end;
+            own.is_slow = matches!(taken, Taken::Frames(_)) || (own.is_slow && end != head);
+        }
         self.session.forget_exempt(end);
         if taken == Taken::All && end != head { Progress::More } else { Progress::Done }
     }

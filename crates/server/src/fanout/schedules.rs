@@ -107,6 +107,25 @@ fn who_is_behind_loses_low_messages_first_and_never_high_ones() {
 }
 
 #[test]
+fn who_was_not_offered_its_messages_is_not_behind() {
+    explore(|| {
+        let room = Room::new(Bounds::NARROW);
+        let watcher = room.enter("watcher", WIDE);
+        let held = room.enter("ann", WIDE);
+        // As long as it gets what it missed before.
+        held.session.outbox.hold();
+        (0..9).for_each(|_| room.talk_of_nobody(Level::Low));
+        held.session.outbox.release(None);
+        room.come_to_rest();
+
+        let received = [held, watcher].map(|member| room.take(member));
+        assert_eq!(received[0].of(Level::Low).len(), 9);
+        assert_eq!(received[0], received[1]);
+        room.check_account(&received);
+    });
+}
+
+#[test]
 fn what_is_pending_for_one_asleep_is_kept_however_often_the_room_falls_silent() {
     explore(|| {
         let room = Room::new(Bounds::WIDE);

@@ -60,6 +60,8 @@ pub(crate) enum Taken {
     All,
     /// So many frames; the connection goes on by itself as soon as the socket takes more.
     Frames(usize),
+    /// Nothing was tried: something goes first, or the socket is broken.
+    Nothing,
 }
 
 /// What the next frames of a room would meet.
@@ -164,7 +166,7 @@ impl Outbox {
     /// is kept here; those behind it stay in the room, and the connection fetches them later.
     pub(crate) fn write(&self, batch: Batch<'_>, reader: Reader<'_>, now: Duration) -> Taken {
         let mut state = self.lock();
-        let taken = if state.is_clear() { state.write(batch, reader, now) } else { Taken::Frames(0) };
+        let taken = if state.is_clear() { state.write(batch, reader, now) } else { Taken::Nothing };
         let fetches = taken != Taken::All && state.fall_behind(reader.session);
         // Once for each ping, not for each write.
         let plans_ping = !state.awaits_ping && state.ping_wait(now).is_some();
@@ -402,7 +404,7 @@ impl State {
             Ok(written) => written,
             Err(_) => {
                 self.broken = true;
-                return Taken::Frames(0);
+                return Taken::Nothing;
             }
         };
         self.unflushed = !self.transport.flush_now().unwrap_or(false);
