@@ -1,12 +1,12 @@
 //! Bans from a whole app, for its back end. LeanCloud has no such call; the code, 4106, is its own.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{Json, extract::State};
 use grandstand_protocol::Fault;
 use grandstand_room::ban::{Ban, Banned, REASON_CHARS};
 use http::StatusCode;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,6 +23,9 @@ use crate::{node::Node, service::ban};
 
 /// Milliseconds of the longest ban that has an end: ten years. Longer ones are for good.
 const LONGEST: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
+
+/// Bits before the IPv4 address in an IPv6 one that holds one.
+const MAPPED: u8 = 96;
 
 pub(super) fn routes() -> Routes {
     Routes::new().post("/1.2/rtm/bans", make).get("/1.2/rtm/bans", list).delete("/1.2/rtm/bans", remove)
@@ -58,21 +61,30 @@ async fn make(
 fn banned(client: Option<String>, address: Option<String>) -> Result<Banned, ApiError> {
     match (client, address) {
         (Some(client), None) => Ok(Banned::Client(client_id("client_id", &client)?)),
-        (None, Some(address)) => network(&address).map(Banned::Network).ok_or_else(|| {
-            let error = "address has to be an IP address, or a network such as 192.0.2.0/24";
-            ApiError::bad_request(error)
-        }),
+        (None, Some(address)) => network(&address).map(Banned::Network).map_err(ApiError::bad_request),
         _ => Err(ApiError::bad_request("name either client_id or address")),
     }
 }
 
 /// A whole family of addresses is no network that somebody would ban on purpose.
-fn network(text: &str) -> Option<IpNet> {
-    let network = text.parse::<IpNet>().ok().or_else(|| {
-        let address: std::net::IpAddr = text.parse().ok()?;
-        Some(IpNet::from(address.to_canonical()))
-    })?;
-    (network.prefix_len() > 0).then(|| network.trunc())
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    let network = network.ok().map(as_clients_come).transpose()?;
+    let network = network.filter(|network| network.prefix_len() > 0);
+    let error = "address has to be an IP address, or a network such as 192.0.2.0/24";
+    network.map(|network| network.trunc()).ok_or(error)
+}
+
+/// Clients with IPv4 are known by their IPv4 address, also where it came as `::ffff:192.0.2.1`.
+fn as_clients_come(network: IpNet) -> Result<IpNet, &'static str> {
+    let IpNet::V6(mapped) = network else { return Ok(network) };
+    let Some(address) = mapped.addr().to_ipv4_mapped() else { return Ok(network) };
+    let prefix = mapped.prefix_len().checked_sub(MAPPED);
+    let network = prefix.and_then(|prefix| Ipv4Net::new(address, prefix).ok());
+    network.map(IpNet::V4).ok_or(
+        "a network in ::ffff:0:0/96 holds IPv4 addresses, so its prefix has to be longer than 96; better name it in \
+         IPv4, such as 192.0.2.0/24",
+    )
 }
 
 async fn list(

@@ -278,3 +278,21 @@ async fn a_banned_network_is_kept_out() {
     server.master("DELETE", &format!("{bans}?address=127.0.0.1"), NOBODY).await.ok();
     assert_eq!(log_in(&server, "bob").await, None);
 }
+
+#[tokio::test]
+async fn a_network_of_ipv4_addresses_written_as_ipv6_is_the_ipv4_network() {
+    let server = Server::start().await;
+    let (mut ann, _, _) = room_with(&server, "ann").await;
+    let bans = "/1.2/rtm/bans";
+    for whole in ["::ffff:127.0.0.1/96", "::ffff:127.0.0.1/90", "::ffff:7f00:1/1"] {
+        server.master("POST", bans, json!({ "address": whole })).await.refused(400, 400);
+    }
+    let made = server.master("POST", bans, json!({ "address": "::ffff:127.0.0.9/120" })).await.ok();
+    assert_eq!(made["address"], "127.0.0.0/24");
+    assert!(closed(&mut ann).await.is(Code::Blacklisted));
+    assert!(log_in(&server, "bob").await.is_some_and(|fault| fault.is(Code::Blacklisted)));
+    server.master("DELETE", &format!("{bans}?address=::ffff:127.0.0.0/120"), NOBODY).await.ok();
+    assert_eq!(log_in(&server, "bob").await, None);
+    let made = server.master("POST", bans, json!({ "address": "2001:db8::9/64" })).await.ok();
+    assert_eq!(made["address"], "2001:db8::/64");
+}
