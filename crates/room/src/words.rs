@@ -1,8 +1,8 @@
 //! The word filter: a list of words, found in messages however they are written, each hit replaced by `***`.
 
 mod folding;
+mod json;
 mod list;
-mod typed;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind, PatternID};
 use grandstand_protocol::Body;
@@ -108,13 +108,13 @@ impl WordFilter {
         (!hits.is_empty()).then(|| (masked, hits.into_iter().map(|hit| hit.word).collect()))
     }
 
-    /// What is shown in place of this body: of typed messages `_lctext` is filtered and all else stays byte for byte,
-    /// of other texts the whole. Bytes are left alone.
+    /// What is shown in place of this body. Of typed messages `_lctext` is filtered, of other JSON every string that is a
+    /// value, and all else stays byte for byte; of other texts the whole. Bytes are left alone.
     #[must_use]
     pub fn filter(&self, body: &Body) -> Option<Filtered> {
         let Body::Text(text) = body else { return None };
-        let (text, hits) = match typed::texts(text) {
-            Some(spans) => typed::rewrite(text, spans, |text| self.mask(text)),
+        let (text, hits) = match json::texts(text) {
+            Some(spans) => json::rewrite(text, spans, |text| self.mask(text)),
             None => self.mask(text),
         }?;
         Some(Filtered { body: Body::Text(text), hits })

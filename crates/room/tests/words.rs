@@ -110,16 +110,44 @@ fn of_typed_messages_only_the_text_is_filtered() {
         ),
         (r#"{"_lctype":-1,"_lctext":["bad"]}"#, r#"{"_lctype":-1,"_lctext":["bad"]}"#),
         (r#"{"_lctype":-1}"#, r#"{"_lctype":-1}"#),
-        // No typed messages: their text is all they have.
-        (r#"{"_lctext":"bad","b":"bad"}"#, r#"{"_lctext":"***","b":"***"}"#),
+        // No JSON: the text is all there is.
         (r#"{"_lctype":-1,"_lctext":"bad"} bad"#, r#"{"_lctype":-1,"_lctext":"***"} ***"#),
         (r#"{"_lctype":-1,"_lctext":"bad"#, r#"{"_lctype":-1,"_lctext":"***"#),
-        (r#"[{"_lctype":-1,"x":"bad"}]"#, r#"[{"_lctype":-1,"x":"***"}]"#),
     ] {
         assert_eq!(masked(&["bad"], text), expected);
     }
     let binary = Body::Binary(b"bad".to_vec().into());
     assert_eq!(filter(&["bad"], Folding::default()).filter(&binary), None, "bytes are left alone");
+}
+
+#[test]
+fn of_other_json_every_value_is_filtered_as_clients_read_it() {
+    let deep = |text: &str| format!("{}{text}{}", "[".repeat(2000), "]".repeat(2000));
+    for (text, expected) in [
+        (r#"{"_lctext":"bad","b":"bad"}"#, r#"{"_lctext":"***","b":"***"}"#),
+        (r#"[{"_lctype":-1,"x":"bad"}]"#, r#"[{"_lctype":-1,"x":"***"}]"#),
+        (r#"{"text":"b\u0061d"}"#, r#"{"text":"***"}"#),
+        (
+            r#"{ "a" : [1.50, {"b":"so \u0062ad\n\"x\""}] , "c":true}"#,
+            r#"{ "a" : [1.50, {"b":"so ***\n\"x\""}] , "c":true}"#,
+        ),
+        (r#"{"a":"b\\","c":"\u0062ad"}"#, r#"{"a":"b\\","c":"***"}"#),
+        (r#" ["\u0062\u0061\u0064","bad\ud800"]"#, " [\"***\",\"***\u{fffd}\u{fffd}\u{fffd}\"]"),
+        (r#""b\u0061d""#, r#""***""#),
+        // Keys are the app's words and no text; the same string may be a value elsewhere.
+        (r#"{"bad":"good","x" : "bad"}"#, r#"{"bad":"good","x" : "***"}"#),
+        (r#"["bad" ,"x"]"#, r#"["***" ,"x"]"#),
+        // Nothing was hit: not a byte is changed.
+        (
+            r#"{"a": "\u0067ood", "n": 12345678901234567890123}"#,
+            r#"{"a": "\u0067ood", "n": 12345678901234567890123}"#,
+        ),
+        (r#"["a]"#, r#"["a]"#),
+        ("[]", "[]"),
+        (&deep(r#""b\u0061d""#), &deep(r#""***""#)),
+    ] {
+        assert_eq!(masked(&["bad"], text), expected);
+    }
 }
 
 #[test]
@@ -240,11 +268,36 @@ proptest! {
     }
 
     #[test]
+    fn other_json_stays_what_it_was_but_for_its_texts(
+        words in vec(text(1..3), 1..6),
+        text in text(0..40),
+    ) {
+        let folding = Folding::default();
+        let mut seen = HashSet::new();
+        let words: Vec<String> = words.into_iter().filter(|word| seen.insert(folding.fold(word))).collect();
+        let filter = WordFilter::new(words.iter().map(String::as_str), folding).unwrap();
+        let message = |text: &str| serde_json::json!({"骂a": [1, { "x": text }], "y": text});
+        let escaped: String = message(&text).to_string().encode_utf16().map(|unit| match unit {
+            0x20..0x7f => char::from(unit as u8).to_string(),
+            unit => format!("\\u{unit:04x}"),
+        }).collect();
+        let expected = filter.mask(&text).map(|(text, _)| message(&text));
+        let found = filter.filter(&Body::Text(escaped));
+        let found = found.map(|filtered| match filtered.body {
+            Body::Text(text) => serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            Body::Binary(_) => panic!("a text became bytes"),
+        });
+        prop_assert_eq!(found, expected);
+    }
+
+    #[test]
     fn no_message_is_too_strange(text in ".{0,60}", words in vec(".{1,6}", 0..6)) {
         let filter = WordFilter::new(words.iter().map(String::as_str), Folding::default()).unwrap();
         if let Some((masked, hits)) = filter.mask(&text) {
             prop_assert_eq!(masked.matches("***").count() >= hits.len(), true);
         }
-        let _ = filter.filter(&Body::Text(format!("{{\"_lctype\":1,\"_lctext\":\"{text}\"}}")));
+        for around in ["{\"_lctype\":1,\"_lctext\":\"%\"}", "{\"a\":\"%\"}", "[%]", "\"%\"", "{%"] {
+            let _ = filter.filter(&Body::Text(around.replace('%', &text)));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The text inside a typed message: found in its JSON, and put back with all else left as it was.
+//! The texts inside a message that is JSON: found, and put back with all else left as it was.
 
 use std::{fmt, ops::Range};
 
@@ -15,24 +15,57 @@ pub(super) struct Span {
     text: String,
 }
 
-/// The values of `_lctext` in a typed message; `None` when this is none: no JSON object with `_lctype`.
+/// The texts in a message that is JSON; `None` when it is none. Of typed messages these are the values of `_lctext`; of
+/// others, all strings that are values.
 ///
 /// JSON may name a key twice, and then clients read the last one: all are found. Nor do escapes hide anything, in keys
 /// or in values.
 pub(super) fn texts(json: &str) -> Option<Vec<Span>> {
-    if !json.trim_ascii_start().starts_with('{') {
-        return None;
-    }
     let mut reader = serde_json::Deserializer::from_str(json);
-    let Fields { typed, raw } = reader.deserialize_map(FieldsVisitor).ok()?;
-    reader.end().ok()?;
-    let span = |raw: &RawValue| {
-        let Lossy(text) = serde_json::from_str(raw.get()).ok()?;
-        // The value is a part of the message itself.
-        let start = raw.get().as_ptr() as usize - json.as_ptr() as usize;
-        Some(Span { place: start..start + raw.get().len(), text })
+    let places = match json.trim_ascii_start().as_bytes().first()? {
+        b'{' => {
+            let Fields { typed, raw } = reader.deserialize_map(FieldsVisitor).ok()?;
+            // The values are parts of the message itself.
+            let start = |raw: &RawValue| raw.get().as_ptr() as usize - json.as_ptr() as usize;
+            let place = |raw: &RawValue| start(raw)..start(raw) + raw.get().len();
+            typed.then(|| raw.into_iter().map(place).collect())
+        }
+        b'[' | b'"' => IgnoredAny::deserialize(&mut reader).map(|_| None).ok()?,
+        _ => return None,
     };
-    typed.then(|| raw.into_iter().filter_map(span).collect())
+    reader.end().ok()?;
+    let places = places.unwrap_or_else(|| values(json));
+    let span = |place: Range<usize>| {
+        let Lossy(text) = serde_json::from_str(&json[place.clone()]).ok()?;
+        Some(Span { place, text })
+    };
+    Some(places.into_iter().filter_map(span).collect())
+}
+
+/// Where the strings stand that are no keys. The text is known to be JSON, so every quote begins or ends a string, but
+/// for those behind a backslash. No depth of nesting costs anything here.
+fn values(json: &str) -> Vec<Range<usize>> {
+    let (mut values, mut read) = (Vec::new(), 0);
+    while let Some(before) = json[read..].find('"') {
+        let start = read + before;
+        let mut within = json.as_bytes()[start + 1..].iter().enumerate();
+        let mut end = json.len();
+        while let Some((at, byte)) = within.next() {
+            match byte {
+                b'\\' => drop(within.next()),
+                b'"' => {
+                    end = start + 1 + at + 1;
+                    break;
+                }
+                _ => {}
+            }
+        }
+        read = end;
+        if !json[read..].trim_ascii_start().starts_with(':') {
+            values.push(start..end);
+        }
+    }
+    values
 }
 
 /// The message with these texts as `mask` leaves them, if it changes any; and what it says of all of them.
