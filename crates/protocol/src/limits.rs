@@ -6,8 +6,12 @@ pub const CLIENT_ID_CHARS: usize = 64;
 /// Longest message: body, push data, mentions and `dt` together, in bytes (LeanCloud's overview: 5 KB).
 pub const MESSAGE_BYTES: usize = 5 * 1024;
 
-/// Longest frame a client may send, in bytes (design; longer ones close the socket with 4109).
+/// Longest frame a client may send once it has logged in, in bytes (design; longer ones close the socket with 4109).
 pub const FRAME_BYTES: usize = 64 * 1024;
+
+/// Longest frame of a socket that has not logged in, in bytes. A login with all that it may bring along, a token, a
+/// signature, a tag and the marks of a device, stays below half of it.
+pub const LOGIN_FRAME_BYTES: usize = 8 * 1024;
 
 /// Most client ids mentioned by one message (LeanCloud's REST guide).
 pub const MENTIONS: usize = 20;

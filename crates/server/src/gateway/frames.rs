@@ -67,6 +67,11 @@ impl Frames {
         Self { limits, input: BytesMut::new(), header: None, message: None }
     }
 
+    /// Lets messages have so many bytes from now on.
+    pub fn allow(&mut self, message: usize) {
+        self.limits.message = message;
+    }
+
     /// Takes bytes as they came from the socket.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
@@ -317,6 +322,16 @@ mod tests {
         let fragments =
             [client(0x02, b"a"), client(0x00, b"b"), client(0x00, b"c"), client(0x00, b"d")].concat();
         check(&fragments, &[Err(Close::TOO_LONG)]);
+    }
+
+    #[test]
+    fn a_limit_that_changes_holds_for_the_next_header() {
+        let mut frames = Frames::new(LIMITS);
+        frames.feed(&[client(0x82, &[0; 100]), client(0x82, &[0; 101]), client(0x82, &[0; 102])].concat());
+        assert!(frames.pop().is_ok_and(|incoming| incoming.is_some()));
+        frames.allow(101);
+        assert!(frames.pop().is_ok_and(|incoming| incoming.is_some()));
+        assert_eq!(frames.pop(), Err(Close::TOO_LONG));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! Messages that are too long, or in too many pieces: 4109, from the header alone.
 
-use grandstand_protocol::Format;
+use std::net::SocketAddr;
+
+use grandstand_protocol::{Command, Event, Format, Open, limits::LOGIN_FRAME_BYTES};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{
+    guest::Guest,
     peer::{assert_echo, echo},
     raw::{BINARY, CLOSE, Raw, TEXT, masked},
     siege::Siege,
@@ -14,6 +17,8 @@ const PEERS: usize = 200;
 /// What a message may take (the defaults of `limits.frame` and `limits.fragments`).
 const FRAME: usize = 64 * 1024;
 const FRAGMENTS: usize = 64;
+/// What it may take before the first login.
+const LOGIN: usize = LOGIN_FRAME_BYTES;
 
 /// A header of a client's binary frame that announces this many bytes.
 fn header(first: u8, length: u64) -> Vec<u8> {
@@ -32,13 +37,50 @@ fn fragments(count: usize, payload: &[u8], whole: bool) -> Vec<u8> {
     out
 }
 
+/// A socket that has logged in.
+async fn log_in(address: SocketAddr, number: usize) -> Raw {
+    Guest::log_in(address, &format!("peer-{number}")).await.0.raw
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_over_8_kib_is_refused_before_the_login_by_its_header() {
+    let lengths = [LOGIN as u64 + 1, FRAME as u64, FRAME as u64 + 1, 1 << 32, 1 << 63, u64::MAX];
+    Siege::lay("")
+        .await
+        .withstands(0..PEERS, |address, number| async move {
+            let mut raw = Raw::connect(address, "lc.json.3").await;
+            let mut payload = echo(Format::Json, 7);
+            payload.resize(LOGIN, b' ');
+            raw.send(TEXT, &payload).await;
+            assert_echo(&mut raw, Format::Json, 7).await;
+            raw.send_bytes(&header(TEXT, lengths[number % lengths.len()])).await;
+            assert_eq!(raw.close_code().await, 4109);
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_login_gives_no_right_to_a_longer_frame() {
+    Siege::lay("")
+        .await
+        .withstands(0..PEERS, |address, number| async move {
+            let mut guest = Guest::connect(address, &format!("peer-{number}")).await;
+            let open = Open { token: Some("none of ours".to_owned()), ..Open::default() };
+            let refused = guest.ask(Command::Open(Box::new(open))).await;
+            assert!(matches!(refused, Event::Failed { .. }), "{refused:?}");
+            guest.raw.send_bytes(&header(BINARY, LOGIN as u64 + 1)).await;
+            assert_eq!(guest.raw.close_code().await, 4109);
+        })
+        .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_over_64_kib_is_refused_by_its_header() {
     let lengths = [FRAME as u64 + 1, 1 << 32, i64::MAX as u64, 1 << 63, u64::MAX];
     Siege::lay("")
         .await
         .withstands(0..PEERS, |address, number| async move {
-            let mut raw = Raw::connect(address, "lc.protobuf2.3").await;
+            let mut raw = log_in(address, number).await;
             let first = if number % 2 == 0 { BINARY } else { 0x02 };
             raw.send_bytes(&header(first, lengths[number % lengths.len()])).await;
             assert_eq!(raw.close_code().await, 4109);
@@ -51,8 +93,8 @@ async fn a_message_over_64_kib_is_refused_at_the_fragment_that_is_too_much() {
     Siege::lay("")
         .await
         // Each of them holds 64 KiB at both ends.
-        .withstands(0..20, |address, _| async move {
-            let mut raw = Raw::connect(address, "lc.protobuf2.3").await;
+        .withstands(0..20, |address, number| async move {
+            let mut raw = log_in(address, number).await;
             raw.send(0x02, &[0; FRAME / 2]).await;
             raw.send(0x00, &[0; FRAME / 2]).await;
             raw.send_bytes(&header(0x80, 1)).await;
@@ -86,12 +128,13 @@ async fn more_than_64_fragments_are_refused_and_64_are_not() {
 async fn a_message_of_exactly_64_kib_is_read() {
     Siege::lay("")
         .await
-        .withstands(0..20, |address, _| async move {
-            let mut raw = Raw::connect(address, "lc.json.3").await;
+        .withstands(0..20, |address, number| async move {
+            let mut guest = Guest::connect_json(address, &format!("peer-{number}")).await;
+            guest.open(Open::default()).await;
             let mut payload = echo(Format::Json, 7);
             payload.resize(FRAME, b' ');
-            raw.send(TEXT, &payload).await;
-            assert_echo(&mut raw, Format::Json, 7).await;
+            guest.raw.send(TEXT, &payload).await;
+            assert_echo(&mut guest.raw, Format::Json, 7).await;
         })
         .await;
 }

@@ -18,7 +18,7 @@ use crate::{
 const EACH: usize = 20;
 
 /// Levels of nesting that fit into a frame.
-const DEEP: usize = 30_000;
+const DEEP: usize = 4000;
 
 /// A frame's first byte and payload.
 type Frame = (u8, Vec<u8>);

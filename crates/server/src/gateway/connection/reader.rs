@@ -3,7 +3,7 @@
 use std::{cell::RefCell, future::poll_fn, io, net::IpAddr, sync::Arc, task::ready};
 
 use bytes::Bytes;
-use grandstand_protocol::{Command, Format, Request, Subprotocol};
+use grandstand_protocol::{Command, Format, Request, Subprotocol, limits::LOGIN_FRAME_BYTES};
 use tokio::{
     io::ReadBuf,
     time::{Instant, sleep_until},
@@ -76,7 +76,9 @@ impl Reader {
     pub(super) fn new(node: Arc<Node>, outbox: Arc<Outbox>, peer: Peer) -> Self {
         let limits = &node.config.limits;
         let fragments = u32::try_from(limits.fragments).unwrap_or(u32::MAX);
-        let frames = Frames::new(FrameLimits { message: limits.frame, fragments });
+        // Strangers have nothing long to say.
+        let message = limits.frame.min(LOGIN_FRAME_BYTES);
+        let frames = Frames::new(FrameLimits { message, fragments });
         let now = node.clock.now();
         let mut reader = Self {
             node,
@@ -244,7 +246,11 @@ impl Reader {
             self.commanded = true;
         }
         // Boxed: the largest command would otherwise size every idle connection.
-        Box::pin(service::answer(socket, request)).await
+        Box::pin(service::answer(socket, request)).await?;
+        if socket.has_session() {
+            self.frames.allow(self.node.config.limits.frame);
+        }
+        Ok(())
     }
 
     fn speak(&mut self, subprotocol: Subprotocol) {
