@@ -44,7 +44,7 @@ use crate::{
     router::Router,
     service::{broadcast::Broadcasts, departure, gaps::Gaps},
     slow_mode::SlowModes,
-    store::{CreateError, Keeps, NodeId, Store, StoreError},
+    store::{CreateError, Dropped, Keeps, NodeId, Store, StoreError},
     upkeep,
     upstream::Upstreams,
     visitors::Visitors,
@@ -187,8 +187,8 @@ impl Node {
         node.background(fanout.watch_gaps());
         node.background(upkeep::beat(Arc::clone(&node)));
         node.background(upkeep::sweep(Arc::clone(&node)));
-        for (app, session, dropped_at) in recovered.with_wills {
-            departure::send_wills_later(&node, app, session, dropped_at);
+        for (app, session, by) in recovered.with_wills {
+            departure::send_wills_later(&node, app, Dropped { session, by, address: None });
         }
         Ok(node)
     }

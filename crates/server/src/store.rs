@@ -23,9 +23,9 @@ pub use audit::{ActorFilter, AuditActor, AuditEntry, AuditPlace, AuditQuery, Aud
 pub use evidence::{Cause, Erased, Erasure, EvidenceStore, Keeps, Original, TracePlace};
 pub use moderation::{Listed, ModerationStore, RoleRow, RuleError};
 pub use record::{
-    Appended, Claim, Claimed, Edit, Held, Imported, Known, LiveSession, Most, NewMessage, NodeId, Patched,
-    Place, Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage, Swept,
-    TokenKeys, Visitor, Walked, Will, WillSent, Writing, Writings, WritingsQuery,
+    Appended, Claim, Claimed, Dropped, Edit, Held, Imported, Known, LiveSession, Most, NewMessage, NodeId,
+    Patched, Place, Position, Recovered, Resumed, Retention, Revocation, SessionRecord, Stamp, StoredMessage,
+    Swept, TokenKeys, Visitor, Walked, Will, WillSent, Writing, Writings, WritingsQuery,
 };
 pub use sqlite::{OpenError, SqliteStore};
 pub use words::WordStore;
@@ -304,15 +304,15 @@ pub trait Store: AuditStore + EvidenceStore + ModerationStore + WordStore + Send
     /// [`Store::append`], also of a will that was sent meanwhile, gets the first outcome and takes no place.
     async fn hold_will(&self, will: Will, limit: u32, now: Millis) -> Result<Held, StoreError>;
 
-    /// Sends the wills of a session that dropped at `dropped_by` or before and is still gone: stored ones are appended,
-    /// all are forgotten; whoever is silenced or blocked in a room by then, or may not speak there by its switches, sends
-    /// nothing there, and in slow mode only the first of a session is sent. One that returned and dropped again later waits
-    /// for its own time.
+    /// Sends the wills of a session that dropped by then and is still gone: stored ones are appended, all are forgotten.
+    /// Whoever is banned from the app by then sends nothing, be it by its id, by where it was connected, or, where that is
+    /// not known, by where the will came from. Whoever is silenced or blocked in a room, or may not speak there by its
+    /// switches, sends nothing there, and in slow mode only the first of a session is sent. One that returned and dropped
+    /// again later waits for its own time.
     async fn send_wills(
         &self,
         app: &AppId,
-        session: SessionId,
-        dropped_by: Millis,
+        dropped: Dropped,
         now: Millis,
     ) -> Result<Vec<WillSent>, StoreError>;
 

@@ -8,7 +8,7 @@ use crate::{
     cluster::News,
     node::Node,
     service::departure,
-    store::{LiveSession, Retention, StoreError, Swept},
+    store::{Dropped, LiveSession, Retention, StoreError, Swept},
 };
 
 /// After a crash, sessions count as dropped at the last beat (design 6).
@@ -138,7 +138,7 @@ async fn drop_lost(
         let now = node.clock.wall();
         let LiveSession { app, session, epoch } = known.clone();
         match node.store.drop_session(&app, session, None, Some(epoch), now).await {
-            Ok(()) => departure::send_wills_later(node, app, session, now),
+            Ok(()) => departure::send_wills_later(node, app, Dropped { session, by: now, address: None }),
             Err(error) => {
                 failed = Some(error);
                 later.insert(known);

@@ -3,10 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use grandstand_protocol::{AppId, ClientId, RoomId};
-use grandstand_room::{
-    clock::Millis,
-    session::{Identity, SessionId},
-};
+use grandstand_room::{clock::Millis, session::Identity};
 use tracing::error;
 
 use super::post;
@@ -15,7 +12,7 @@ use crate::{
     hook::{self, Membership, Offline},
     node::Node,
     router::{Joined, Session},
-    store::{Revocation, WillSent},
+    store::{Dropped, Revocation, WillSent},
 };
 
 /// The socket of a session is gone: the session may return, and its wills wait.
@@ -77,7 +74,8 @@ pub(super) async fn remember(
         error!(%error, "could not remember a dropped session");
     }
     if may_hold_wills {
-        send_wills_later(node, app.clone(), id, now);
+        let dropped = Dropped { session: id, by: now, address: Some(session.address) };
+        send_wills_later(node, app.clone(), dropped);
     }
 }
 
@@ -95,20 +93,20 @@ pub(super) async fn end_session(node: &Node, session: &Session) {
     }
 }
 
-/// Sends what a session left behind that dropped at `dropped_at`, unless it returns within the grace.
-pub(crate) fn send_wills_later(node: &Arc<Node>, app: AppId, session: SessionId, dropped_at: Millis) {
+/// Sends what a session left behind that dropped, unless it returns within the grace.
+pub(crate) fn send_wills_later(node: &Arc<Node>, app: AppId, dropped: Dropped) {
     let worker = Arc::clone(node);
     node.background(async move {
         tokio::time::sleep(worker.config.limits.will_grace).await;
-        send_wills(&worker, &app, session, dropped_at).await;
+        send_wills(&worker, &app, dropped).await;
     });
 }
 
-async fn send_wills(node: &Node, app: &AppId, session: SessionId, dropped_at: Millis) {
-    if node.router.app(app).has_login(session) {
+async fn send_wills(node: &Node, app: &AppId, dropped: Dropped) {
+    if node.router.app(app).has_login(dropped.session) {
         return;
     }
-    match node.store.send_wills(app, session, dropped_at, node.clock.wall()).await {
+    match node.store.send_wills(app, dropped, node.clock.wall()).await {
         Ok(sent) => {
             for will in sent {
                 let news = will_news(node, will);

@@ -254,6 +254,16 @@ pub enum Held {
     Full,
 }
 
+/// A session that dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dropped {
+    pub session: SessionId,
+    /// When, at the latest.
+    pub by: Millis,
+    /// Where it was connected, if that is known.
+    pub address: Option<IpAddr>,
+}
+
 /// A will that was sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WillSent {

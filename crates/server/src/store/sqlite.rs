@@ -42,7 +42,7 @@ use rusqlite::Connection;
 pub use open::OpenError;
 
 use super::{
-    AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Edit, Held, Imported, Known,
+    AppendError, Appended, ChangeError, Claim, Claimed, CreateError, Dropped, Edit, Held, Imported, Known,
     LiveSession, ModifyError, Most, NewMessage, NodeId, Patched, Position, Recovered, Resumed, Retention,
     Revocation, Store, StoreError, StoredMessage, Swept, TokenKeys, Visitor, Walked, Will, WillSent,
     Writings, WritingsQuery,
@@ -375,12 +375,11 @@ impl Store for SqliteStore {
     async fn send_wills(
         &self,
         app: &AppId,
-        session: SessionId,
-        dropped_by: Millis,
+        dropped: Dropped,
         now: Millis,
     ) -> Result<Vec<WillSent>, StoreError> {
         let app = app.clone();
-        self.writer.run(move |ledger| wills::send(ledger, (&app, session), dropped_by, now)).await
+        self.writer.run(move |ledger| wills::send(ledger, &app, dropped, now)).await
     }
 
     async fn revoke(&self, revocation: Revocation, now: Millis) -> Result<(), StoreError> {

@@ -1,11 +1,15 @@
 //! Silence, blocks, roles and bans over REST.
 
-use grandstand_protocol::{Code, Command, Event, Fault, Level, Notice, Open, RoomId};
+use std::time::Duration;
+
+use grandstand_protocol::{ClientId, Code, Command, Event, Fault, Level, Notice, Open, RoomId, Send};
 use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
 use crate::{
     guest::{Guest, message},
     messages::{NOBODY, room_with},
+    raw::PATIENCE,
     server::{APP, As, KEY, Server},
 };
 
@@ -277,6 +281,46 @@ async fn a_banned_network_is_kept_out() {
     assert_eq!((&all["results"][0]["address"], &all["next"]), (&json!("127.0.0.1/32"), &json!("1")));
     server.master("DELETE", &format!("{bans}?address=127.0.0.1"), NOBODY).await.ok();
     assert_eq!(log_in(&server, "bob").await, None);
+}
+
+#[tokio::test]
+async fn who_dropped_from_a_banned_network_may_not_return_and_leaves_no_will() {
+    let server = Server::start_with("", "[limits]\nwill_grace = \"3s\"\n").await;
+    let (ann, token, room) = room_with(&server, "ann").await;
+    let mut bob = Guest::log_in(server.address, "bob").await.0;
+    let will = Send { will: true, ..message(&room, Level::High, "farewell") };
+    let held = bob.ask(Command::Send(Box::new(will))).await;
+    assert!(matches!(held, Event::Accepted { .. }), "{held:?}");
+    drop((ann, bob));
+    server.until_dropped("ann").await;
+    server.until_dropped("bob").await;
+    let bans = "/1.2/rtm/bans";
+    server.master("POST", bans, json!({ "address": "127.0.0.0/8" })).await.ok();
+    let reopen = async || {
+        let mut ann = Guest::connect(server.address, "ann").await;
+        let open = Open { reopen: true, token: Some(token.text.clone()), ..Open::default() };
+        (ann.ask(Command::Open(Box::new(open))).await, ann)
+    };
+    let (refused, _) = reopen().await;
+    assert!(matches!(&refused, Event::Failed { fault } if fault.is(Code::Blacklisted)), "{refused:?}");
+
+    let waits =
+        async || server.node.store.sessions(&APP.into(), &ClientId::new("bob").unwrap()).await.unwrap();
+    assert_eq!(waits().await.len(), 1, "the will is still to come");
+    timeout(PATIENCE, async {
+        while !waits().await.is_empty() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await
+    .expect("the grace of the will ends");
+    let history = server.master("GET", &of_room(&room, "messages"), NOBODY).await.ok();
+    assert_eq!(history, json!([]), "it said nothing");
+
+    server.master("DELETE", &format!("{bans}?address=127.0.0.0/8"), NOBODY).await.ok();
+    let (opened, _ann) = reopen().await;
+    assert!(matches!(opened, Event::Opened { .. }), "{opened:?}");
+    assert_eq!(server.node.online_count(&APP.into(), &room), 1, "back in its room");
 }
 
 #[tokio::test]

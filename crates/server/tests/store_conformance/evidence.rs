@@ -248,7 +248,7 @@ pub(crate) async fn a_will_keeps_what_it_was(place: &dyn Place) {
             erase_all(&store, erasure).await;
         }
         store.drop_session(&app(), SessionId(number), None, None, NOW).await.unwrap();
-        store.send_wills(&app(), SessionId(number), NOW, NOW.plus(1)).await.unwrap();
+        store.send_wills(&app(), dropped(number, NOW), NOW.plus(1)).await.unwrap();
         let kept = if erased { vec![] } else { vec![(Cause::Filtered, text("rude"))] };
         assert_eq!(told(&originals(&store, &id).await), kept);
         let sent = store.message(&app(), &room_id("room"), &MessageId::from(&*id)).await.unwrap().unwrap();

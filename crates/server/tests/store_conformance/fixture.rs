@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use grandstand::store::{
-    Appended, Claim, Claimed, NewMessage, NodeId, SessionRecord, Stamp, Store, StoredMessage, Will,
+    Appended, Claim, Claimed, Dropped, NewMessage, NodeId, SessionRecord, Stamp, Store, StoredMessage, Will,
 };
 use grandstand_protocol::{AppId, Body, ClientId, Direction, Level, Mentions, MessageId, RoomId};
 use grandstand_room::{
@@ -154,6 +154,11 @@ pub(crate) async fn places(store: &Arc<dyn Store>, name: &str) -> Vec<(u128, Opt
     let place =
         |record: SessionRecord| (record.identity.session.0, record.room.map(|room| room.as_str().to_owned()));
     records(store, name).await.into_iter().map(place).collect()
+}
+
+/// A session that dropped, nobody knows where.
+pub(crate) fn dropped(session: u128, by: Millis) -> Dropped {
+    Dropped { session: SessionId(session), by, address: None }
 }
 
 pub(crate) fn will(name: &str, session: u128, message: NewMessage) -> Will {

@@ -75,7 +75,7 @@ macro_rules! whole_suite {
             positions: gaps_begin_behind_them_after_a_crash never_go_back are_of_a_stay
                 a_second_join_keeps_the_gap;
             wills: wait_for_the_drop wait_for_their_own_drop a_retry_is_held_once are_bounded follow_a_resume go_with_the_session survive_a_restart
-                skip_a_removed_room of_those_who_may_not_speak_are_not_sent respect_the_switches;
+                skip_a_removed_room of_those_who_may_not_speak_are_not_sent of_the_banned_are_not_sent respect_the_switches;
             tokens: keys_are_made_once revoked_logins_are_found_with_what_is_remembered
                 revoked_logins_go_when_no_token_of_theirs_lives clients_stay_revoked_as_long_as_tokens_live;
             moderation: lists_last_and_end lists_are_bounded a_block_takes_out_of_the_room who_is_expelled_may_return roles_are_rows roles_are_bounded

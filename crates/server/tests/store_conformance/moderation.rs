@@ -110,7 +110,7 @@ pub(crate) async fn a_block_takes_out_of_the_room(place: &dyn Place) {
     assert_eq!(places(&store, "ann").await, [(3, Some("b".to_owned()))]);
     assert_eq!(places(&store, "max").await, [(4, Some("a".to_owned()))]);
     store.drop_session(&app(), SessionId(2), None, None, NOW).await.unwrap();
-    let sent = store.send_wills(&app(), SessionId(2), NOW, NOW).await.unwrap();
+    let sent = store.send_wills(&app(), dropped(2, NOW), NOW).await.unwrap();
     assert_eq!(sent.iter().map(|sent| sent.message.id.as_str()).collect::<Vec<_>>(), ["w2"]);
     store.close().await.unwrap();
 }
@@ -136,7 +136,7 @@ pub(crate) async fn who_is_expelled_may_return(place: &dyn Place) {
     enter(&store, "tom", 1, "a").await;
     assert_eq!(rules(&store, NOW).await.size(), 0, "nothing keeps it out");
     store.drop_session(&app(), SessionId(1), None, None, NOW).await.unwrap();
-    assert!(store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap().is_empty(), "its will is gone");
+    assert!(store.send_wills(&app(), dropped(1, NOW), NOW).await.unwrap().is_empty(), "its will is gone");
     store.close().await.unwrap();
 }
 

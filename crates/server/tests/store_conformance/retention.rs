@@ -137,7 +137,7 @@ pub(crate) async fn dropped_sessions_go(place: &dyn Place) {
     let back =
         store.resume(SessionId(1), claim("ann", 1, "room"), false, NOW.plus(31 * MINUTE)).await.unwrap();
     assert_eq!(back, None, "too late");
-    assert_eq!(store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap(), [], "its will is gone, too");
+    assert_eq!(store.send_wills(&app(), dropped(1, NOW), NOW).await.unwrap(), [], "its will is gone, too");
     let back =
         store.resume(SessionId(2), claim("bob", 2, "room"), false, NOW.plus(30 * MINUTE)).await.unwrap();
     assert!(back.is_some(), "in time");

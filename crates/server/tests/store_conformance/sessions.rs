@@ -204,9 +204,9 @@ pub(crate) async fn resume_can_leave_a_record(place: &dyn Place) {
     let resumed = store.resume(SessionId(1), claim("ann", 2, "a"), true, NOW).await.unwrap().unwrap();
     assert_eq!(resumed.gap, 0);
     assert_eq!(places(&store, "ann").await, [(1, in_room("a")), (2, in_room("a"))]);
-    let dropped: Vec<_> = records(&store, "ann").await.iter().map(|record| record.dropped_at).collect();
-    assert_eq!(dropped, [Some(NOW), None]);
-    let sent = store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap();
+    let dropped_at: Vec<_> = records(&store, "ann").await.iter().map(|record| record.dropped_at).collect();
+    assert_eq!(dropped_at, [Some(NOW), None]);
+    let sent = store.send_wills(&app(), dropped(1, NOW), NOW).await.unwrap();
     assert_eq!(sent.len(), 1, "its wills stayed with it");
     assert!(resume(&store, 1, "a").await.is_some());
     store.close().await.unwrap();
@@ -240,7 +240,7 @@ pub(crate) async fn reattached_ones_have_no_room(place: &dyn Place) {
     }
     assert_eq!(places(&store, "ann").await, [(1, None)], "it holds its will");
     assert_eq!(records(&store, "ann").await[0].dropped_at, None);
-    assert_eq!(store.send_wills(&app(), SessionId(1), NOW, NOW).await.unwrap(), [], "it is live");
+    assert_eq!(store.send_wills(&app(), dropped(1, NOW), NOW).await.unwrap(), [], "it is live");
     assert_eq!(records(&store, "bob").await, [], "nothing is left to remember");
     store.close().await.unwrap();
 }
@@ -345,7 +345,7 @@ pub(crate) async fn all_of_a_client_are_ended(place: &dyn Place) {
 
     store.end_sessions(&app(), &client("ann")).await.unwrap();
     assert_eq!(records(&store, "ann").await, []);
-    assert_eq!(store.send_wills(&app(), SessionId(2), NOW, NOW).await.unwrap(), []);
+    assert_eq!(store.send_wills(&app(), dropped(2, NOW), NOW).await.unwrap(), []);
     assert_eq!(places(&store, "bob").await, [(3, in_room("a"))]);
     assert_eq!(store.sessions(&other, &client("ann")).await.unwrap().len(), 1);
     store.end_sessions(&AppId::from("unknown"), &client("ann")).await.unwrap();

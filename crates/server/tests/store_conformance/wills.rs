@@ -1,10 +1,11 @@
 //! Messages held until their session drops.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use grandstand::store::{Appended, Held, NewMessage, Store, Will, WillSent};
+use grandstand::store::{Appended, Dropped, Held, NewMessage, Store, Will, WillSent};
 use grandstand_protocol::MessageId;
 use grandstand_room::{
+    ban::{Ban, Banned},
     moderation::{List, MuteAll, Role, SlowMode, SwitchChange, moderators},
     session::SessionId,
 };
@@ -22,7 +23,7 @@ async fn drop_session(store: &Arc<dyn Store>, session: u128) {
 }
 
 async fn send(store: &Arc<dyn Store>, session: u128) -> Vec<WillSent> {
-    store.send_wills(&app(), SessionId(session), NOW.plus(SECOND), NOW.plus(MINUTE)).await.unwrap()
+    store.send_wills(&app(), dropped(session, NOW.plus(SECOND)), NOW.plus(MINUTE)).await.unwrap()
 }
 
 pub(crate) async fn wait_for_the_drop(place: &dyn Place) {
@@ -60,7 +61,7 @@ pub(crate) async fn wait_for_their_own_drop(place: &dyn Place) {
     store.resume(SessionId(1), claim("ann", 1, "room"), false, NOW).await.unwrap().unwrap();
     let again = NOW.plus(8 * SECOND);
     store.drop_session(&app(), SessionId(1), None, None, again).await.unwrap();
-    let sent_for = async |drop| store.send_wills(&app(), SessionId(1), drop, NOW.plus(MINUTE)).await.unwrap();
+    let sent_for = async |drop| store.send_wills(&app(), dropped(1, drop), NOW.plus(MINUTE)).await.unwrap();
     assert_eq!(sent_for(NOW).await, [], "the first drop is no matter any more");
     assert_eq!(sent_for(again).await.len(), 1);
     store.close().await.unwrap();
@@ -248,5 +249,41 @@ pub(crate) async fn respect_the_switches(place: &dyn Place) {
     };
     assert_eq!(let_through(&store, 9, "guest", slow()).await, ["guest 9 1"], "one message");
     assert_eq!(let_through(&store, 10, "manager", slow()).await.len(), 3);
+    store.close().await.unwrap();
+}
+
+pub(crate) async fn of_the_banned_are_not_sent(place: &dyn Place) {
+    let here: IpAddr = "192.0.2.7".parse().unwrap();
+    let elsewhere: IpAddr = "198.51.100.7".parse().unwrap();
+    let mapped: IpAddr = "::ffff:192.0.2.7".parse().unwrap();
+    let network = |text: &str| Banned::Network(text.parse().unwrap());
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    let cases = [
+        (network("192.0.2.7/32"), None, Some(here), None, false),
+        (network("192.0.2.0/24"), None, Some(mapped), None, false),
+        (network("192.0.2.9/24"), None, None, Some(here), false),
+        (network("128.0.0.0/1"), None, Some(here), None, false),
+        (network("192.0.2.0/24"), Some(NOW.plus(HOUR)), Some(here), None, false),
+        (network("192.0.2.0/24"), Some(NOW.plus(MINUTE)), Some(here), None, true),
+        (network("192.0.2.0/24"), None, Some(elsewhere), Some(here), true),
+        (network("192.0.2.8/32"), None, Some(here), Some(here), true),
+        (network("192.0.2.0/24"), None, None, None, true),
+        (network("2001:db8::/32"), None, Some("2001:db8::7".parse().unwrap()), None, false),
+        (Banned::Client(client("ann")), None, Some(here), None, false),
+        (Banned::Client(client("tom")), None, Some(here), None, true),
+    ];
+    for (session, (banned, until, connected, came_from, is_sent)) in (1..).zip(cases) {
+        let message = NewMessage { address: came_from, ..message("room", &session.to_string()) };
+        hold(&store, will("ann", session, message)).await;
+        drop_session(&store, session).await;
+        let ban = Ban { banned: banned.clone(), until, reason: None, made_at: NOW };
+        store.ban(&app(), ban).await.unwrap();
+        let dropped = Dropped { address: connected, ..dropped(session, NOW) };
+        let sent = store.send_wills(&app(), dropped, NOW.plus(MINUTE)).await.unwrap();
+        assert_eq!(sent.len(), usize::from(is_sent), "{banned:?} {connected:?} {came_from:?}");
+        assert!(places(&store, "ann").await.is_empty(), "it does not wait any longer");
+        store.unban(&app(), &banned).await.unwrap();
+    }
     store.close().await.unwrap();
 }

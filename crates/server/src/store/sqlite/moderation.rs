@@ -1,6 +1,6 @@
 //! Moderation in the embedded store.
 
-mod bans;
+pub(super) mod bans;
 pub(super) mod lists;
 mod roles;
 pub(super) mod switches;

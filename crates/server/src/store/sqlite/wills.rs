@@ -9,11 +9,11 @@ use rusqlite::{Connection, OptionalExtension, Row, params, types::ValueRef};
 use super::{
     ledger::Ledger,
     messages,
-    moderation::{lists, switches},
+    moderation::{bans, lists, switches},
     row::{self, BodyColumn, address_column, mentions_column},
     sessions,
 };
-use crate::store::{Appended, Held, NewMessage, Will, WillSent};
+use crate::store::{Appended, Dropped, Held, NewMessage, Will, WillSent};
 
 /// Holds a will, if the session may hold one more.
 pub(super) fn hold(ledger: &mut Ledger, will: &Will, limit: u32, now: Millis) -> rusqlite::Result<Held> {
@@ -95,8 +95,8 @@ fn first_attempt(
 /// Sends the wills of a session that is gone since `dropped_by` at the latest, and forgets them.
 pub(super) fn send(
     ledger: &mut Ledger,
-    (app, session): (&AppId, SessionId),
-    dropped_by: Millis,
+    app: &AppId,
+    Dropped { session, by, address }: Dropped,
     now: Millis,
 ) -> rusqlite::Result<Vec<WillSent>> {
     let Some(row) = ledger.app(app)? else { return Ok(Vec::new()) };
@@ -108,7 +108,7 @@ pub(super) fn send(
              FROM sessions s JOIN wills w ON w.app = s.app AND w.session = s.session
              WHERE s.app = ?1 AND s.session = ?2 AND s.dropped_at <= ?3 ORDER BY w.row",
         )?
-        .query_map(params![row, sessions::blob(session), dropped_by.0], |row| will(row, app, session))?
+        .query_map(params![row, sessions::blob(session), by.0], |row| will(row, app, session))?
         .collect::<Result<_, _>>()?;
     if held.is_empty() {
         return Ok(Vec::new());
@@ -117,6 +117,9 @@ pub(super) fn send(
     let mut spoken_in = HashSet::new();
     for (message, transient) in held {
         let room = message.room.clone();
+        if bans::keep_out(&ledger.connection, row, &message.from, address.or(message.address), now)? {
+            continue;
+        }
         let one = send_one(ledger, message, transient, !spoken_in.contains(&room), now)?;
         if one.is_some() {
             spoken_in.insert(room);

@@ -1,10 +1,13 @@
 //! Who may not log in to an app.
 
-use grandstand_protocol::AppId;
+use std::{iter, net::IpAddr};
+
+use grandstand_protocol::{AppId, ClientId};
 use grandstand_room::{
     ban::{BANS, Ban, Banned},
     clock::Millis,
 };
+use ipnet::IpNet;
 use rusqlite::{Connection, params, types::Type};
 
 use super::{Changed, Unchanged};
@@ -13,7 +16,7 @@ use crate::store::sqlite::{ledger::Ledger, row::time, sessions};
 fn columns(banned: &Banned) -> (i64, String) {
     match banned {
         Banned::Client(client) => (1, client.to_string()),
-        Banned::Network(network) => (2, network.to_string()),
+        Banned::Network(network) => (2, network.trunc().to_string()),
     }
 }
 
@@ -44,6 +47,29 @@ pub(super) fn remove(ledger: &mut Ledger, app: &AppId, banned: &Banned) -> rusql
         .prepare_cached("DELETE FROM bans WHERE app = ?1 AND kind = ?2 AND subject = ?3")?
         .execute(params![app, kind, subject])?;
     Ok(removed == 1)
+}
+
+/// Whether a client from an address is banned. Of the many networks that may be, an address is in few that could be.
+pub(in crate::store::sqlite) fn keep_out(
+    connection: &Connection,
+    app: i64,
+    client: &ClientId,
+    address: Option<IpAddr>,
+    now: Millis,
+) -> rusqlite::Result<bool> {
+    let mut held = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM bans WHERE app = ?1 AND kind = ?2 AND subject = ?3
+                        AND (until IS NULL OR until > ?4))",
+    )?;
+    let networks = address.map(|address| IpNet::from(address.to_canonical())).into_iter();
+    let networks = networks.flat_map(|own| iter::successors(Some(own), IpNet::supernet)).map(Banned::Network);
+    for banned in iter::once(Banned::Client(client.clone())).chain(networks) {
+        let (kind, subject) = columns(&banned);
+        if held.query_row(params![app, kind, subject, now.0], |row| row.get(0))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 pub(super) fn all(connection: &Connection, app: &AppId, now: Millis) -> rusqlite::Result<Vec<Ban>> {
