@@ -3,6 +3,7 @@
 mod audit;
 mod ban;
 mod block;
+mod broadcast;
 mod call;
 mod client;
 mod confirm;
@@ -16,6 +17,7 @@ mod mute;
 mod originals;
 mod output;
 mod purge;
+mod roles;
 mod rooms;
 mod stats;
 mod switches;
@@ -40,6 +42,9 @@ pub(super) enum Operator {
     /// Who is in a room · 聊天室里的人
     #[command(after_help = LOOK_UP)]
     Members(Asked<members::Members>),
+    /// Owners and managers of a room · 聊天室的所有者和管理员
+    #[command(after_help = LOOK_UP)]
+    Roles(Asked<roles::Roles>),
     /// Silence clients in a room · 在聊天室里禁言
     #[command(after_help = LOOK_UP)]
     Mute(Asked<mute::Mute>),
@@ -73,6 +78,9 @@ pub(super) enum Operator {
     /// Send and recall messages, and say why somebody did not get one · 发送、撤回、追踪消息
     #[command(after_help = LOOK_UP)]
     Message(Asked<message::Message>),
+    /// Send one message to all rooms, or to those that match · 向所有或符合条件的聊天室广播
+    #[command(after_help = LOOK_UP)]
+    Broadcast(Asked<broadcast::Broadcast>),
     /// Recall everything that one client wrote · 批量撤回某人的消息
     #[command(after_help = LOOK_UP)]
     Purge(Asked<purge::Purge>),
@@ -117,6 +125,7 @@ pub(super) fn run(command: Operator) -> Result<(), Trouble> {
     match command {
         Operator::Rooms(asked) => asked.run(rooms::run),
         Operator::Members(asked) => asked.run(members::run),
+        Operator::Roles(asked) => asked.run(roles::run),
         Operator::Mute(asked) => asked.run(mute::mute),
         Operator::Unmute(asked) => asked.run(mute::unmute),
         Operator::Mutes(asked) => asked.run(mute::show),
@@ -128,6 +137,7 @@ pub(super) fn run(command: Operator) -> Result<(), Trouble> {
         Operator::Bans(asked) => asked.run(ban::show),
         Operator::Kick(asked) => asked.run(kick::run),
         Operator::Message(asked) => asked.run(message::run),
+        Operator::Broadcast(asked) => asked.run(broadcast::run),
         Operator::Purge(asked) => asked.run(purge::run),
         Operator::Words(asked) => asked.run(words::run),
         Operator::Audit(asked) => asked.run(audit::run),

@@ -15,6 +15,11 @@ pub(super) struct Confirm {
 }
 
 impl Confirm {
+    /// Whether somebody has to say yes yet.
+    pub(super) fn is_needed(self) -> bool {
+        !self.yes
+    }
+
     /// Returns when somebody said yes, beforehand or now. Where nobody can be asked, it takes `--yes`.
     pub(super) fn ask(self, question: &str) -> Result<(), Trouble> {
         if self.yes {

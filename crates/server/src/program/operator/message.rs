@@ -59,14 +59,14 @@ struct Send {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Level {
+pub(super) enum Level {
     High,
     Normal,
     Low,
 }
 
 impl Level {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::High => "high",
             Self::Normal => "normal",
@@ -85,9 +85,7 @@ pub(super) async fn run(message: Message, desk: &mut Desk) -> Result<(), Trouble
 }
 
 async fn send(wanted: Send, desk: &mut Desk) -> Result<(), Trouble> {
-    let text = if wanted.text == "-" { standard_input()? } else { wanted.text };
-    // What SDKs know as a text message.
-    let message = if wanted.raw { text } else { json!({ "_lctype": -1, "_lctext": text }).to_string() };
+    let message = content(wanted.text, wanted.raw)?;
     let mut body = json!({ "from_client": wanted.from, "message": message, "transient": wanted.transient });
     if let Some(level) = wanted.level {
         body["priority"] = level.name().into();
@@ -99,6 +97,12 @@ async fn send(wanted: Send, desk: &mut Desk) -> Result<(), Trouble> {
         let at = sent["timestamp"].as_i64().map_or_else(String::new, |time| Millis(time).to_iso());
         format!("sent {} at {at}", shown(id))
     })
+}
+
+/// What a message says: what SDKs know as a text message, unless it is to be sent as it is.
+pub(super) fn content(text: String, raw: bool) -> Result<String, Trouble> {
+    let text = if text == "-" { standard_input()? } else { text };
+    Ok(if raw { text } else { json!({ "_lctype": -1, "_lctext": text }).to_string() })
 }
 
 fn standard_input() -> Result<String, Trouble> {

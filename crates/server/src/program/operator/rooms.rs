@@ -13,7 +13,7 @@ use super::{
     text::{cut, shown},
 };
 
-const ROOMS: &str = "/1.2/rtm/chatrooms";
+pub(super) const ROOMS: &str = "/1.2/rtm/chatrooms";
 pub(super) const ROOM: &str = "/1.2/rtm/chatrooms/{}";
 
 /// Rows of a page: as many as the server gives of short rows, and of whole ones what fits into an answer.

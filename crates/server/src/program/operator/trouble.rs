@@ -57,6 +57,15 @@ pub(in crate::program) enum Trouble {
         done: String,
         cause: Box<Trouble>,
     },
+    /// Nothing to take back.
+    NoRole {
+        room: String,
+        client: String,
+    },
+    /// A broadcast that these many rooms did not get.
+    Missed {
+        rooms: u64,
+    },
     Runtime(io::Error),
     Output(io::Error),
 }
@@ -132,6 +141,18 @@ impl Trouble {
             }
             Self::Refused(refused) => refused.to_string(),
             Self::Halfway { done, cause } => format!("{}; before that: {done}", cause.english()),
+            Self::NoRole { room, client } => {
+                let (room, client) = (shown(room), shown(client));
+                format!(
+                    "{client} was given no role in {room}: there is nothing to take back. Whoever made the room owns \
+                     it without one; `roles set` changes that"
+                )
+            }
+            Self::Missed { rooms } => {
+                format!(
+                    "{rooms} rooms did not get it, because the server could not store it; its log names them"
+                )
+            }
             Self::Runtime(cause) => format!("cannot start: {cause}"),
             Self::Output(cause) => format!("cannot write to standard output: {cause}"),
         }
@@ -154,6 +175,10 @@ impl Trouble {
             Self::Strange { .. } => "对方的应答不像 Grandstand，请检查地址。",
             Self::Refused(refused) => refused.chinese(),
             Self::Halfway { cause, .. } => cause.chinese(),
+            Self::NoRole { .. } => {
+                "没有给此人设置过角色，无需取消。创建者本来就是所有者，要改变请用 roles set。"
+            }
+            Self::Missed { .. } => "有聊天室没有收到：服务器未能存储，聊天室 ID 见服务器日志。",
             Self::Runtime(_) => "无法启动。",
             Self::Output(_) => "无法写入标准输出。",
         }
