@@ -1,7 +1,7 @@
 //! History over REST (protocol 6.4, 6.5): which page is asked for, and how its messages are written.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use grandstand_protocol::{Body, Direction, MessageId, RoomId, Signature};
+use grandstand_protocol::{Body, Direction, Level, MessageId, RoomId, Signature};
 use grandstand_room::{
     clock::Millis,
     history::{Edge, HistoryQuery},
@@ -122,7 +122,8 @@ fn edge(
     Ok(timestamp.map(|time| Edge { timestamp: Some(time), message, included }))
 }
 
-/// A message as LeanCloud's back ends know it. Rooms have no receipts, so there is no `ack-at`.
+/// A message as LeanCloud's back ends know it, and what else is kept of it: whoever leaves with their data leaves with
+/// all of it. Rooms have no receipts, so there is no `ack-at`.
 pub(super) fn item(room: &RoomId, message: StoredMessage) -> Value {
     let bin = matches!(message.body, Body::Binary(_));
     let data = match message.body {
@@ -139,11 +140,33 @@ pub(super) fn item(room: &RoomId, message: StoredMessage) -> Value {
         "is-room": false,
         "to": room.as_str(),
         "bin": bin,
+        "priority": priority(message.level),
     });
     if let Some(address) = message.address {
         item["from-ip"] = address.to_string().into();
     }
+    if message.mentions.all {
+        item["mention-all"] = true.into();
+    }
+    if !message.mentions.clients.is_empty() {
+        item["mention-client-ids"] = message.mentions.clients.into();
+    }
+    if let Some(time) = message.patched_at {
+        item["patch-timestamp"] = time.0.into();
+    }
+    if message.recalled {
+        item["recalled"] = true.into();
+    }
     item
+}
+
+/// As `priority` of a message that is sent.
+const fn priority(level: Level) -> &'static str {
+    match level {
+        Level::High => "high",
+        Level::Normal => "normal",
+        Level::Low => "low",
+    }
 }
 
 /// A whole number in a query.

@@ -207,17 +207,47 @@ async fn an_item_says_where_a_message_is_from() {
         {
             "timestamp": sent["timestamp"], "conv-id": room.as_str(), "data": "hello", "from": "host",
             "msg-id": sent["msg-id"], "is-conv": true, "is-room": false, "to": room.as_str(), "bin": false,
-            "from-ip": "127.0.0.1",
+            "from-ip": "127.0.0.1", "priority": "normal",
         },
         {
             "timestamp": FIRST, "conv-id": room.as_str(), "data": "AJ+S", "from": "ann", "msg-id": "b",
-            "is-conv": true, "is-room": false, "to": room.as_str(), "bin": true,
+            "is-conv": true, "is-room": false, "to": room.as_str(), "bin": true, "priority": "normal",
         },
     ]);
     assert_eq!(server.master("GET", &path, NOBODY).await.ok(), expected);
     assert_eq!(server.master("GET", "/1.2/rtm/messages", NOBODY).await.ok(), expected);
     let of_ann = server.master("GET", "/1.2/rtm/clients/ann/messages", NOBODY).await.ok();
     assert_eq!(of_ann, json!([expected[1]]));
+}
+
+#[tokio::test]
+async fn items_tell_all_that_is_kept() {
+    let server = Server::start().await;
+    let room = server.node.ensure_room(&APP.into(), "a room").await.unwrap();
+    let mentioning = StoredMessage {
+        level: Level::High,
+        mentions: Mentions { all: true, clients: vec!["ann".to_owned(), "bob".to_owned()] },
+        ..imported("a", FIRST, "host")
+    };
+    let edited = StoredMessage { patched_at: Some(Millis(FIRST + 5)), ..imported("b", FIRST + 1, "host") };
+    let recalled = StoredMessage { level: Level::Low, recalled: true, ..imported("c", FIRST + 2, "host") };
+    store(&server, &room, vec![mentioning, edited, recalled]).await;
+    let items = server.master("GET", "/1.2/rtm/messages?reversed=true", NOBODY).await.ok();
+    let told: Vec<Value> = items
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            let names = ["priority", "mention-all", "mention-client-ids", "patch-timestamp", "recalled"];
+            names.iter().filter_map(|name| Some(((*name).to_owned(), item.get(*name)?.clone()))).collect()
+        })
+        .collect();
+    let expected = [
+        json!({ "priority": "high", "mention-all": true, "mention-client-ids": ["ann", "bob"] }),
+        json!({ "priority": "normal", "patch-timestamp": FIRST + 5 }),
+        json!({ "priority": "low", "recalled": true }),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]
