@@ -212,6 +212,7 @@ impl Fanout {
             (Err(_), Some(session)) => Except::Session(session),
             (Err(_), None) => Except::Nobody,
         };
+        let except = except.and_all_but(message.audience.clone());
         RoomNews { app: app.clone(), event: message.into_push(&room), room, level, number, except }
     }
 

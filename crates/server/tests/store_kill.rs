@@ -92,6 +92,7 @@ fn message(id: &str, sender: &str, room: &str) -> NewMessage {
         dedupe: Some(format!("mark of {id}")),
         address: None,
         original: None,
+        audience: None,
     }
 }
 

@@ -179,7 +179,7 @@ impl Gaps {
         }
     }
 
-    /// Edits and recalls of the room since `known`, oldest first, of the last half hour at most.
+    /// Edits and recalls of the room since `known`, oldest first, of the last half hour at most. Not all are for everybody.
     pub(super) async fn patches(
         &self,
         store: &(impl Source + ?Sized),
@@ -203,7 +203,8 @@ impl Gaps {
             .into_iter()
             .map(|message| {
                 let time = message.patched_at.unwrap_or_default();
-                (time, broadcast(app, room, message.into_patch(room), None, now))
+                let except = Except::Nobody.and_all_but(message.audience_of_changes());
+                (time, broadcast(app, room, (message.into_patch(room), except), None, now))
             })
             .collect();
         let due = since(&patches, after);
@@ -379,13 +380,20 @@ fn since(patches: &[(Millis, Arc<Broadcast>)], after: Millis) -> Vec<Arc<Broadca
 fn high(app: &AppId, room: &RoomId, message: StoredMessage, now: Millis) -> Option<High<Arc<Broadcast>>> {
     let (number, sender) = (u64::try_from(message.number).ok()?, message.session);
     let (from, bytes) = (message.from.clone(), message.size());
-    let message = broadcast(app, room, message.into_push(room), Some(number), now);
-    Some(High { number, sender, from, bytes, message })
+    let audience = message.audience.clone();
+    let message = broadcast(app, room, (message.into_push(room), Except::Nobody), Some(number), now);
+    Some(High { number, sender, from, audience, bytes, message })
 }
 
-fn broadcast(app: &AppId, room: &RoomId, event: Event, number: Option<u64>, now: Millis) -> Arc<Broadcast> {
+fn broadcast(
+    app: &AppId,
+    room: &RoomId,
+    (event, except): (Event, Except),
+    number: Option<u64>,
+    now: Millis,
+) -> Arc<Broadcast> {
     let (app, room) = (app.clone(), room.clone());
-    let news = RoomNews { app, room, event, level: Level::High, number, except: Except::Nobody };
+    let news = RoomNews { app, room, event, level: Level::High, number, except };
     Arc::new(Broadcast::new(news, now))
 }
 

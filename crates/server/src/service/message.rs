@@ -56,7 +56,9 @@ fn accept(socket: &Socket, at: usize, request: &Request, id: &MessageId, timesta
 async fn hold(socket: &mut Socket, at: usize, request: &Request, left: Post) -> Result<(), Fault> {
     let (node, app) = (Arc::clone(socket.node()), socket.current_app()?);
     let transient = left.transient;
-    let Admitted { message, turn, .. } = admit(&node, &app, &socket.caller(at), left).await?;
+    let Admitted { mut message, turn, .. } = admit(&node, &app, &socket.caller(at), left).await?;
+    // Who is there when it goes out, nobody knows yet.
+    message.audience = None;
     must_exist(&node, &app, &message.room).await?;
     // In its turn, and looked at again: no kick comes in between, whose end of the session would be over.
     let (router, session) = (node.router.app(&app.id), Arc::clone(socket.session(at)));

@@ -99,18 +99,13 @@ async fn make(
     let patched = node.store.modify(&app.id, room, message, Some(author), edit, now).await;
     let patched = patched.map_err(|cause| Refused::modify(&cause))?.message;
     node.gaps.changed(&app.id, room);
-    let patched_at = patched.patched_at;
+    let (patched_at, audience) = (patched.patched_at, patched.audience_of_changes());
     let event = patched.into_patch(room);
     let correction = filtered.then(|| Correction::of_edited(caller, &event)).flatten();
-    let news = RoomNews {
-        app: app.id.clone(),
-        event,
-        room: room.clone(),
-        level: Level::High,
-        number: None,
-        // The back end's change is news to the author, too.
-        except: caller.session_id().map_or(Except::Nobody, Except::Session),
-    };
+    // The back end's change is news to the author, too.
+    let except = caller.session_id().map_or(Except::Nobody, Except::Session).and_all_but(audience);
+    let news =
+        RoomNews { app: app.id.clone(), event, room: room.clone(), level: Level::High, number: None, except };
     Ok(Modified { patched_at, news, correction })
 }
 

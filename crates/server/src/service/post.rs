@@ -67,8 +67,6 @@ pub(super) struct Admitted<'a> {
     pub(super) message: NewMessage,
     /// What slow mode lets it use up.
     pub(super) turn: Option<Turn<'a>>,
-    /// The only ones who get it, if the app's hook named some.
-    only: Option<Vec<ClientId>>,
     /// Whether the word filter changed it.
     filtered: bool,
 }
@@ -76,9 +74,10 @@ pub(super) struct Admitted<'a> {
 /// Sends a message. When this returns, it is committed; whoever sent it is to hear so before [`Posted::announce`].
 pub(crate) async fn post(node: &Node, app: &App, caller: &Caller, post: Post) -> Result<Posted, Fault> {
     let transient = post.transient;
-    let Admitted { message, turn, only, filtered } = admit(node, app, caller, post).await?;
+    let Admitted { message, turn, filtered } = admit(node, app, caller, post).await?;
     let correction = filtered.then(|| Correction::of_sent(caller, &message)).flatten();
-    let except = except(app.switches.own_sessions, &message.from, message.session).and_all_but(only);
+    let except = except(app.switches.own_sessions, &message.from, message.session);
+    let except = except.and_all_but(message.audience.clone());
     let now = node.clock.wall();
     if transient {
         must_exist(node, app, &message.room).await?;
@@ -166,7 +165,8 @@ pub(super) async fn admit<'a>(
     let lctype = lctype(&post.body);
     let level = level(app, caller, &post, lctype);
     let message = new_message(node, app, caller, post, (level, lctype, mentions), original);
-    Ok(Admitted { message, turn, only: verdict.only, filtered })
+    let message = NewMessage { audience: verdict.only, ..message };
+    Ok(Admitted { message, turn, filtered })
 }
 
 /// A message for many rooms, checked once. The app's hooks are not asked about it: they would be for each room.
@@ -200,6 +200,7 @@ fn new_message(
         mentions,
         dedupe: post.dedupe,
         original,
+        audience: None,
     }
 }
 

@@ -189,6 +189,7 @@ pub(super) async fn missed(
         Some(known) => node.gaps.patches(&*node.store, room, Millis(known), now).await?,
         None => Vec::new(),
     };
+    let patches = patches.into_iter().filter(|patch| !patch.except().leaves_out(session)).collect();
     let own = Own {
         sessions: [session.identity.session, resumed.from],
         client: session.identity.client.clone(),

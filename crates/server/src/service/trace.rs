@@ -219,6 +219,7 @@ mod tests {
             patched_at: None,
             recalled: false,
             address: None,
+            audience: None,
         }
     }
 

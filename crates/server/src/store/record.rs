@@ -41,6 +41,8 @@ pub struct NewMessage {
     pub address: Option<IpAddr>,
     /// What it was before the word filter changed it.
     pub original: Option<Body>,
+    /// The only ones who get it, if the app's hook named some.
+    pub audience: Option<Vec<ClientId>>,
 }
 
 /// The place of a stored message.
@@ -80,9 +82,17 @@ pub struct StoredMessage {
     pub recalled: bool,
     /// Where it came from, if that is known: for the app's back end only.
     pub address: Option<IpAddr>,
+    /// The only ones who got it, if the app's hook named some.
+    pub audience: Option<Vec<ClientId>>,
 }
 
 impl StoredMessage {
+    /// Who hears of its edits and its recall, if not everybody: who got it, and its author.
+    pub(crate) fn audience_of_changes(&self) -> Option<Vec<ClientId>> {
+        let author = ClientId::new(&self.from).ok();
+        self.audience.as_ref().map(|named| named.iter().cloned().chain(author).collect())
+    }
+
     /// Bytes of its frame, about.
     pub(crate) fn size(&self) -> usize {
         let mentions: usize = self.mentions.clients.iter().map(String::len).sum();

@@ -257,6 +257,7 @@ async fn lose(server: &Server, room: &RoomId, from: &str) {
         dedupe: None,
         address: None,
         original: None,
+        audience: None,
     };
     server.node.store.append(lost, server.clock.wall()).await.unwrap();
 }

@@ -119,6 +119,7 @@ async fn lose(server: &Server, room: &RoomId) -> Identity {
         dedupe: None,
         address: None,
         original: None,
+        audience: None,
     };
     let will = Will { identity: identity.clone(), node, message, transient: false };
     assert_eq!(store.hold_will(will, 8, now).await.unwrap(), Held::Waiting);

@@ -1,7 +1,7 @@
 //! What an answer of the engine changes.
 
 use grandstand_protocol::{
-    Ask, Body, Command, Event, Fault, Level, Mentions, MessageId, Moderate, PatchRequest, Restriction,
+    Ask, Body, Command, Event, Fault, Level, Mentions, MessageId, Moderate, Open, PatchRequest, Restriction,
     RoomId, StartConversation,
 };
 use serde_json::{Value, json};
@@ -186,6 +186,99 @@ async fn a_message_for_some_reaches_only_them() {
     assert_eq!(host.hear_until("for all").await, ["for all"]);
     bob.say(&room, Level::High, "to ann").await;
     assert_eq!(ann.hear_until("to ann").await, ["to ann"], "her own never comes back to her");
+}
+
+/// An engine that keeps texts that begin with "secret" for bob.
+async fn keeper() -> (Engine, Server) {
+    let engine = Engine::start(|call| {
+        let content = call.body["content"].as_str().unwrap_or_default();
+        let secret = call.hook == "_messageReceived" && content.starts_with("secret");
+        Reply::Result(if secret { json!({ "toPeers": ["bob"] }) } else { Value::Null })
+    })
+    .await;
+    let server = Server::start_with(&engine.lines(""), "").await;
+    (engine, server)
+}
+
+/// The texts and states of messages that a member was told of, up to a text for all.
+async fn told(guest: &mut Guest, last: &str) -> Vec<String> {
+    let told = |event: &Event| matches!(event, Event::Message(_) | Event::Patched(_));
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|text| text != last) {
+        heard.push(match guest.hear_event(told).await {
+            Event::Patched(patch) if patch.recall => "recalled".to_owned(),
+            Event::Patched(patch) => format!("{:?}", patch.body),
+            Event::Message(push) => format!("{:?}", push.body),
+            other => panic!("told of {other:?}"),
+        });
+    }
+    heard
+}
+
+fn shown(text: &str) -> String {
+    format!("{:?}", Body::Text(text.to_owned()))
+}
+
+#[tokio::test]
+async fn what_becomes_of_a_message_for_some_only_they_hear() {
+    let (_engine, server) = keeper().await;
+    let (mut host, mut ann, room) = two_in_a_room(&server).await;
+    let (mut bob, _) = Guest::log_in(server.address, "bob").await;
+    bob.join(&room).await;
+    let (message, timestamp) = send(&mut ann, &room, "secret").await;
+    let patch = |recall: bool, text: &str| {
+        let body = (!recall).then(|| Body::Text(text.to_owned()));
+        let (room, message) = (room.clone(), message.clone());
+        let patches =
+            vec![PatchRequest { room, message, timestamp, recall, body, mentions: Mentions::default() }];
+        Command::Modify { patches }
+    };
+    let answer = ann.ask(patch(false, "hers")).await;
+    assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
+    let path = format!("/1.2/rtm/chatrooms/{room}/messages/{message}");
+    let change = json!({ "from_client": "ann", "message": "the back end's", "timestamp": timestamp });
+    server.master("PUT", &path, change).await.ok();
+    let answer = ann.ask(patch(true, "")).await;
+    assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
+    bob.say(&room, Level::High, "for all").await;
+    host.say(&room, Level::High, "for all, too").await;
+
+    let [hers, the_back_ends, last] = ["hers", "the back end's", "for all, too"].map(shown);
+    let expected = [shown("secret"), hers, the_back_ends.clone(), "recalled".to_owned(), last.clone()];
+    assert_eq!(told(&mut bob, &last).await, expected);
+    assert_eq!(told(&mut host, &shown("for all")).await, [shown("for all")]);
+    assert_eq!(told(&mut ann, &last).await, [the_back_ends, shown("for all"), last], "the author hears, too");
+}
+
+#[tokio::test]
+async fn who_returns_gets_no_message_for_others_and_nothing_of_its_edit() {
+    let (_engine, server) = keeper().await;
+    let (host, mut ann, room) = two_in_a_room(&server).await;
+    drop(host);
+    let mut away = Vec::new();
+    for name in ["bob", "tom"] {
+        let (mut guest, token) = Guest::log_in(server.address, name).await;
+        guest.join(&room).await;
+        away.push((name, token));
+    }
+    server.until_dropped("bob").await;
+    server.until_dropped("tom").await;
+    let mut secret = patch(&mut ann, &room, false).await;
+    (secret.message, secret.timestamp) = send(&mut ann, &room, "secret").await;
+    let answer = ann.ask(Command::Modify { patches: vec![secret] }).await;
+    assert!(matches!(answer, Event::Modified { .. }), "{answer:?}");
+    send(&mut ann, &room, "for all").await;
+
+    let [sent, edited, last] = ["as sent", "as edited", "for all"].map(shown);
+    for ((name, token), expected) in away
+        .into_iter()
+        .zip([vec![edited.clone(), sent.clone(), edited, last.clone()], vec![sent, last.clone()]])
+    {
+        let mut guest = Guest::connect(server.address, name).await;
+        let open = Open { reopen: true, token: Some(token.text), last_patch: Some(0), ..Open::default() };
+        guest.open(open).await;
+        assert_eq!(told(&mut guest, &last).await, expected, "{name}");
+    }
 }
 
 async fn two_in_a_room(server: &Server) -> (Guest, Guest, RoomId) {

@@ -31,6 +31,7 @@ fn imported(id: &str, timestamp: i64, from: &str) -> StoredMessage {
         patched_at: None,
         recalled: false,
         address: None,
+        audience: None,
     }
 }
 

@@ -47,6 +47,7 @@ async fn store_many(server: &Server, app: &str, room: &RoomId, from: &str, count
                 dedupe: None,
                 address: None,
                 original: None,
+                audience: None,
             };
             server.node.store.append(message, server.node.clock.wall())
         });

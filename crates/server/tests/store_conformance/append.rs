@@ -144,6 +144,7 @@ pub(crate) async fn content_comes_back(place: &dyn Place) {
     ];
     let levels = [Level::High, Level::Normal, Level::Low];
     let addresses = [None, Some("192.0.2.7".parse().unwrap()), Some("2001:db8::1".parse().unwrap())];
+    let audiences = [None, Some(vec![client("it's \"me\""), client("ann")])];
     let mut sent = Vec::new();
     for (n, body) in bodies.into_iter().enumerate() {
         let mentions = Mentions { all: n % 2 == 0, clients: vec!["it's \"me\"".to_owned(); n % 3] };
@@ -154,6 +155,7 @@ pub(crate) async fn content_comes_back(place: &dyn Place) {
             mentions,
             lctype,
             address: addresses[n % 3],
+            audience: audiences[n % 2].clone(),
             ..message("room", &format!("id {n}"))
         };
         append(&store, message.clone(), NOW).await;
@@ -164,6 +166,7 @@ pub(crate) async fn content_comes_back(place: &dyn Place) {
         assert_eq!((&stored.id, &stored.from, stored.timestamp), (&sent.id, &"sender".to_owned(), NOW));
         assert_eq!((stored.session, stored.level, &stored.body), (sent.session, sent.level, &sent.body));
         assert_eq!((&stored.mentions, stored.lctype), (&sent.mentions, sent.lctype));
+        assert_eq!(stored.audience, sent.audience);
         assert_eq!((stored.patched_at, stored.recalled, stored.address), (None, false, sent.address));
         assert_eq!(store.message(&app(), &room_id("room"), &sent.id).await.unwrap(), Some(stored));
     }

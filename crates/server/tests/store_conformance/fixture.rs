@@ -68,6 +68,7 @@ pub(crate) fn message(room: &str, id: &str) -> NewMessage {
         dedupe: None,
         address: None,
         original: None,
+        audience: None,
     }
 }
 
@@ -89,6 +90,7 @@ pub(crate) fn imported(id: &str, timestamp: Millis) -> StoredMessage {
         patched_at: None,
         recalled: false,
         address: None,
+        audience: None,
     }
 }
 

@@ -61,7 +61,7 @@ macro_rules! whole_suite {
                 what_a_client_sends_later_stays a_will_keeps_what_it_was;
             audit: what_was_done_comes_back conditions_are_all_kept old_and_too_many_go;
             gap: ranges_are_live_messages_by_number gaps_hold_high_messages gaps_leave_out_the_recalled;
-            modify: an_edit_shows_everywhere a_recall_leaves_the_stub only_the_author_may
+            modify: an_edit_shows_everywhere a_change_is_for_whom_the_message_was a_recall_leaves_the_stub only_the_author_may
                 who_may_do_all_names_no_author a_deleted_message_is_gone                 patches_come_in_order patch_times_never_decrease a_recalled_message_stays_recalled;
             writings: are_found_newest_first are_found_in_steps;
             rooms: made_once_and_found changed_by_one_at_a_time changed_never_backwards a_refused_change_changes_nothing

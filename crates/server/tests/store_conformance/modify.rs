@@ -31,6 +31,25 @@ pub(crate) async fn an_edit_shows_everywhere(place: &dyn Place) {
     store.close().await.unwrap();
 }
 
+pub(crate) async fn a_change_is_for_whom_the_message_was(place: &dyn Place) {
+    let store = place.open().await;
+    make_rooms(&store, &["room"]).await;
+    let audience = Some(vec![client("ann"), client("bob")]);
+    append(&store, NewMessage { audience: audience.clone(), ..high("room", "a") }, NOW).await;
+    append(&store, high("room", "b"), NOW).await;
+    let room = room_id("room");
+    for (id, audience) in [("a", audience), ("b", None)] {
+        for edit in [replace("new"), Edit::Recall] {
+            let patched = store.modify(&app(), &room, &id.into(), None, edit, NOW).await.unwrap().message;
+            assert_eq!(patched.audience, audience);
+        }
+        let patches = store.patches(&app(), &room, NOW, 10).await.unwrap();
+        let found = patches.iter().find(|patch| patch.id.as_str() == id).unwrap();
+        assert_eq!(found.audience, audience);
+    }
+    store.close().await.unwrap();
+}
+
 pub(crate) async fn a_recall_leaves_the_stub(place: &dyn Place) {
     let store = place.open().await;
     make_rooms(&store, &["room"]).await;

@@ -59,11 +59,19 @@ pub(super) struct High<T> {
     pub(super) number: u64,
     pub(super) sender: Option<SessionId>,
     pub(super) from: String,
+    /// The only ones for whom it is, if the app's hook named some.
+    pub(super) audience: Option<Vec<ClientId>>,
     pub(super) bytes: usize,
     pub(super) message: T,
 }
 
 impl Own {
+    /// Whether a message is due to whoever missed it.
+    fn is_due<T>(&self, high: &High<T>) -> bool {
+        let is_named = high.audience.as_ref().is_none_or(|named| named.contains(&self.client));
+        is_named && !self.has(high)
+    }
+
     fn has<T>(&self, high: &High<T>) -> bool {
         match high.sender {
             Some(sender) if self.sessions.contains(&sender) => true,
@@ -87,7 +95,7 @@ impl<T: Clone> Missed<T> {
     /// The next message, and its number.
     pub(crate) fn next(&mut self) -> Option<(u64, T)> {
         let found = self.page.read(|messages| {
-            let due = messages[self.next..self.end].iter().position(|high| !self.own.has(high))?;
+            let due = messages[self.next..self.end].iter().position(|high| self.own.is_due(high))?;
             let high = &messages[self.next + due];
             Some((due, high.number, high.message.clone()))
         });
@@ -164,7 +172,7 @@ impl<T: Clone> Span<T> {
 fn due<T>(messages: &[High<T>], gap: Gap<'_>) -> impl Iterator<Item = usize> {
     let places = (0..end(messages, gap)).rev();
     let of_gap = places.take_while(move |at| messages[*at].number > gap.after);
-    of_gap.filter(move |at| !gap.own.has(&messages[*at]))
+    of_gap.filter(move |at| gap.own.is_due(&messages[*at]))
 }
 
 /// Behind the last message of the gap.

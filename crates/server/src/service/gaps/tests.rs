@@ -22,6 +22,7 @@ fn room(last: u64) -> Vec<High<u64>> {
             number,
             sender: sender(number),
             from: from(number),
+            audience: None,
             bytes: 150,
             message: number,
         })
@@ -140,6 +141,7 @@ fn what_the_back_end_sent_in_its_name_is_not_for_a_member() {
         number,
         sender: None,
         from: from.to_owned(),
+        audience: None,
         bytes: 150,
         message: number,
     };
@@ -147,6 +149,24 @@ fn what_the_back_end_sent_in_its_name_is_not_for_a_member() {
     let own = own([MEMBER, MEMBER]);
     let gap = Gap { after: 0, last: 2, own: &own, limit: 100 };
     let missed = read(&room, 0, 2, messages(200)).missed(gap).unwrap();
+    assert_eq!(numbers(missed), [2]);
+}
+
+#[test]
+fn what_the_hook_kept_for_others_is_not_for_a_member() {
+    let named = |number, names: &[&str]| High {
+        number,
+        sender: Some(OTHER),
+        from: "another".to_owned(),
+        audience: Some(names.iter().map(|name| ClientId::new(name).unwrap()).collect()),
+        bytes: 150,
+        message: number,
+    };
+    let room = vec![named(1, &["tom"]), named(2, &["tom", "member"]), named(3, &["tom"]), named(4, &["tom"])];
+    let own = own([MEMBER, MEMBER]);
+    let gap = Gap { after: 0, last: 4, own: &own, limit: 1 };
+    let missed = read(&room, 0, 4, messages(200)).missed(gap).unwrap();
+    assert!(!missed.cut, "those of others take no place");
     assert_eq!(numbers(missed), [2]);
 }
 

@@ -10,7 +10,7 @@ use super::{
     evidence::{self, About},
     history,
     ledger::{Ledger, RoomKey},
-    row::{BodyColumn, address_column, mentions_column},
+    row::{BodyColumn, address_column, audience_column, mentions_column},
     sessions::blob,
     sql_number,
 };
@@ -108,8 +108,8 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO messages (room, timestamp, number, app, id, sender, level, lctype, mention_all, mentions,
-                                   recalled, body, session, address)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12, ?13)",
+                                   recalled, body, session, address, audience)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             room,
@@ -125,6 +125,7 @@ fn insert(
             BodyColumn(&message.body),
             message.session.map(blob),
             address_column(address),
+            audience_column(message.audience.as_deref()),
         ])
         .map(drop)
 }
@@ -292,8 +293,8 @@ fn import_one(
     let stored = connection
         .prepare_cached(
             "INSERT INTO messages (room, timestamp, number, app, id, sender, level, lctype, mention_all, mentions,
-                                   patched_at, recalled, imported_at, body, address)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                                   patched_at, recalled, imported_at, body, address, audience)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
              ON CONFLICT (app, id) DO NOTHING",
         )?
         .execute(params![
@@ -312,6 +313,7 @@ fn import_one(
             now.0,
             BodyColumn(&message.body),
             address_column(address),
+            audience_column(message.audience.as_deref()),
         ])?;
     Ok(stored == 1)
 }

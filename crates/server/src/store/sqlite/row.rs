@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::Bytes;
-use grandstand_protocol::{Body, Level, Mentions};
+use grandstand_protocol::{Body, ClientId, Level, Mentions};
 use grandstand_room::{clock::Millis, session::SessionId};
 use rusqlite::{
     Row, ToSql,
@@ -15,7 +15,7 @@ use crate::store::StoredMessage;
 /// The columns of a message, in the order that [`message`] reads.
 macro_rules! message_columns {
     () => {
-        "number, id, timestamp, sender, level, body, mention_all, mentions, lctype, patched_at, recalled, session, address"
+        "number, id, timestamp, sender, level, body, mention_all, mentions, lctype, patched_at, recalled, session, address, audience"
     };
 }
 pub(super) use message_columns;
@@ -34,6 +34,7 @@ pub(super) fn message(row: &Row<'_>) -> rusqlite::Result<StoredMessage> {
         recalled: row.get(10)?,
         session: row.get::<_, Option<[u8; 16]>>(11)?.map(|id| SessionId(u128::from_be_bytes(id))),
         address: address(row, 12)?,
+        audience: audience(row, 13)?,
     })
 }
 
@@ -49,6 +50,21 @@ pub(super) fn address(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<I
 
 pub(super) fn address_column(address: Option<IpAddr>) -> Option<String> {
     address.map(|address| address.to_string())
+}
+
+fn audience(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec<ClientId>>> {
+    let Some(list) = row.get_ref(column)?.as_str_or_null()? else { return Ok(None) };
+    let names: Vec<String> = json(column, list)?;
+    let named: Result<_, _> = names.iter().map(|name| ClientId::new(name)).collect();
+    named
+        .map(Some)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}
+
+/// JSON text; null for everybody.
+pub(super) fn audience_column(audience: Option<&[ClientId]>) -> Option<String> {
+    let names = |named: &[ClientId]| named.iter().map(|client| client.as_str().into()).collect();
+    audience.map(|named| serde_json::Value::Array(names(named)).to_string())
 }
 
 pub(super) fn level(row: &Row<'_>, column: usize) -> rusqlite::Result<Level> {

@@ -30,6 +30,7 @@ fn message(id: &str) -> NewMessage {
         dedupe: None,
         address: None,
         original: None,
+        audience: None,
     }
 }
 

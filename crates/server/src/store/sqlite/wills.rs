@@ -178,6 +178,7 @@ fn will(row: &Row<'_>, app: &AppId, session: SessionId) -> rusqlite::Result<(New
             ValueRef::Null => None,
             _ => Some(row::body(row, 11)?),
         },
+        audience: None,
     };
     Ok((message, row.get(9)?))
 }

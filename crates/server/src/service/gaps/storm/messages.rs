@@ -85,6 +85,7 @@ fn message(number: u64, size: usize) -> StoredMessage {
         timestamp: Millis(0),
         from: "host".to_owned(),
         address: None,
+        audience: None,
         session: Some(SessionId(u128::MAX)),
         level: Level::High,
         body: Body::Text("x".repeat(size)),
