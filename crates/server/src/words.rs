@@ -97,7 +97,8 @@ impl Words {
                 None => {
                     gauge!("grandstand_words", "app" => app.id.to_string()).set(0);
                     warn!(app = %app.id, "this app has no word list, so nothing is filtered; LeanCloud filtered \
-                        with a list of its own. PUT /1.2/rtm/words takes one, also an empty one");
+                        with a list of its own. `grandstand words load FILE` (PUT /1.2/rtm/words) takes one, also an \
+                        empty one");
                 }
             }
         }

@@ -210,6 +210,11 @@ fn the_environment_wins_over_the_file_and_flags_over_both() {
 fn mistakes_name_the_key_and_its_place() {
     for (text, expected) in [
         ("[server]\nbindd = 1\n", &["grandstand.toml:2:1: unknown key `bindd`", "`admin_bind`"][..]),
+        (
+            "[server]\nbind = \"8080\"\n",
+            &["grandstand.toml:2:8: no address with a port; write \"127.0.0.1:8080\""],
+        ),
+        ("[server]\ntrusted_proxies = \"::1\"\n", &["grandstand.toml:2:19:", "expected a list, such as"]),
         ("[servers]\n", &["grandstand.toml:1:2: unknown key `servers`"]),
         ("[limits]\n\n  frame = \"big\"\n", &["grandstand.toml:3:11: \"big\" is no size", "frame = \"big\""]),
         ("[limits]\nresume = \"30\"\n", &["grandstand.toml:2:10: \"30\" is no duration"]),
@@ -376,7 +381,7 @@ fn variables_that_mean_nothing_are_refused_by_name() {
         ("GRANDSTAND_CLIENT_LIMITS_SEND", "5", "two underscores"),
         ("GRANDSTAND_SERVER__", "x", "two underscores"),
         ("GRANDSTAND_SERVER__BIND__PORT", "x", "no section"),
-        ("GRANDSTAND_SERVER__BIND", "8080", "invalid"),
+        ("GRANDSTAND_SERVER__BIND", "8080", "no address with a port"),
         ("GRANDSTAND_LIMITS__RESUME", "soon", "\"soon\" is no duration"),
         ("GRANDSTAND_APPS__3__ID", "an-app", "entry 3 comes before entry 0"),
         ("GRANDSTAND_APPS__FIRST__ID", "an-app", ""),

@@ -80,12 +80,51 @@ pub(super) fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, ApiError> {
     }
     let text = if text.trim_ascii().is_empty() { b"{}" } else { text };
     serde_json::from_slice(text).map_err(|error| {
-        let problem: String = error.to_string().chars().take(EXPLANATION).collect();
+        let short = |problem: String| problem.chars().take(EXPLANATION).collect::<String>();
         ApiError::bad_request(match error.classify() {
-            serde_json::error::Category::Data => format!("the body is not what this call takes: {problem}"),
-            _ => format!("the body is not valid JSON: {problem}"),
+            serde_json::error::Category::Data => {
+                format!("the body is not what this call takes: {}", short(problem::<T>(text, &error)))
+            }
+            _ => format!("the body is not valid JSON: {}", short(error.to_string())),
         })
     })
+}
+
+/// What is wrong with which field. The parser's own words name a field only if it is missing or unknown.
+fn problem<T: DeserializeOwned>(text: &[u8], error: &serde_json::Error) -> String {
+    let words = plainly(&error.to_string());
+    if words.starts_with("unknown field") {
+        return words;
+    }
+    // Read once more: keeping account of the place is for those few bodies that need it.
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let again = serde_path_to_error::deserialize::<_, T>(&mut reader);
+    match again.map_err(|error| error.path().to_string()) {
+        Err(place) if place != "." => format!("{place}: {words}"),
+        _ => words,
+    }
+}
+
+/// The parser's words, less what only Rust calls so.
+fn plainly(words: &str) -> String {
+    let Some((found, expected)) = words.rsplit_once(", expected ") else { return words.to_owned() };
+    if !found.starts_with("invalid ") {
+        return words.to_owned();
+    }
+    let found = match found {
+        "invalid type: map" => "invalid type: an object",
+        "invalid type: sequence" => "invalid type: a list",
+        found => found,
+    };
+    let (kind, place) = expected.split_once(" at line ").unwrap_or((expected, ""));
+    let kind = match kind {
+        "i64" => "a whole number",
+        "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "a sequence" => "a list",
+        kind if kind == "a map" || kind.starts_with("struct ") => "an object",
+        kind => kind,
+    };
+    format!("{found}, expected {kind} at line {place}")
 }
 
 /// Before parsing, and without recursion: nothing is built of what will be refused.
@@ -153,9 +192,36 @@ mod tests {
     fn a_refusal_says_what_is_wrong() {
         let refusal = |text: &str| parse::<Kick>(text.as_bytes()).unwrap_err();
         let (_, unknown) = status(refusal(r#"{"raison":"x"}"#));
-        assert!(unknown.contains("unknown field `raison`"), "{unknown}");
+        assert!(unknown.contains("takes: unknown field `raison`"), "{unknown}");
         let (_, echo) = status(refusal(&format!(r#"{{"{}":1}}"#, "x".repeat(10_000))));
         assert!(echo.len() < 500, "what was sent is not sent back at length: {echo}");
+    }
+
+    #[test]
+    fn a_wrong_value_is_explained_with_its_field_and_without_rust() {
+        #[derive(Debug, Deserialize)]
+        #[expect(dead_code, reason = "only what is refused matters here")]
+        struct Call {
+            text: Option<String>,
+            ttl: Option<i64>,
+            rows: Option<Vec<u32>>,
+            kick: Option<Kick>,
+        }
+        for (body, expected) in [
+            (r#"{"text":{}}"#, "text: invalid type: an object, expected a string at line 1 column 8"),
+            (r#"{"text":[]}"#, "text: invalid type: a list, expected a string at line 1 column 8"),
+            (r#"{"ttl":"10m"}"#, "ttl: invalid type: string \\\"10m\\\", expected a whole number at line"),
+            (
+                r#"{"rows":[1,-1]}"#,
+                "rows[1]: invalid value: integer `-1`, expected a whole number, 0 or more",
+            ),
+            (r#"{"rows":true}"#, "rows: invalid type: boolean `true`, expected a list"),
+            (r#"{"kick":30}"#, "kick: invalid type: integer `30`, expected an object"),
+            (r#"{"kick":{"reason":1}}"#, "kick.reason: invalid type: integer `1`, expected a string"),
+        ] {
+            let (_, words) = status(parse::<Call>(body.as_bytes()).unwrap_err());
+            assert!(words.contains(&format!("takes: {expected}")), "{body}: {words}");
+        }
     }
 
     #[test]

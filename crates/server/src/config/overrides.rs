@@ -117,7 +117,9 @@ fn malformed(file: &str, text: &str, error: &toml::de::Error) -> ConfigError {
     }
 }
 
-/// serde's words, with ours for what it calls a field.
+/// serde's words, with ours for what it calls a field or a sequence.
 fn plainly(error: &toml::de::Error) -> String {
-    error.message().replace("unknown field", "unknown key")
+    let words = error.message().replace("unknown field", "unknown key");
+    let words = words.replace("expected a sequence", "expected a list, such as [\"one\", \"two\"]");
+    words.replace("invalid socket address syntax", "no address with a port; write \"127.0.0.1:8080\"")
 }
