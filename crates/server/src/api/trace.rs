@@ -111,6 +111,7 @@ fn name(standing: Standing) -> &'static str {
     match standing {
         Standing::Elsewhere => "elsewhere",
         Standing::Own => "own",
+        Standing::Others => "others",
         Standing::Before => "before",
         Standing::Returned => "returned",
         Standing::Pending => "pending",

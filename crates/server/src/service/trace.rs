@@ -65,6 +65,8 @@ pub(crate) enum Standing {
     Elsewhere,
     /// It wrote it: nobody gets back what it wrote itself.
     Own,
+    /// The app's hook named others for whom it is.
+    Others,
     /// It came later.
     Before,
     /// It was away meanwhile, and was due it when it returned.
@@ -162,6 +164,10 @@ impl Found<'_> {
         let (Some(stay), Some(reach)) = (stay, reach) else { return Standing::Elsewhere };
         if self.wrote(session) {
             return Standing::Own;
+        }
+        let audience = self.message.and_then(|message| message.audience.as_ref());
+        if audience.is_some_and(|named| !named.contains(&session.identity.client)) {
+            return Standing::Others;
         }
         let has_passed = match reach.has_passed {
             Some(false) => Standing::Pending,

@@ -226,6 +226,11 @@ async fn what_becomes_of_a_message_for_some_only_they_hear() {
     let (mut bob, _) = Guest::log_in(server.address, "bob").await;
     bob.join(&room).await;
     let (message, timestamp) = send(&mut ann, &room, "secret").await;
+    for (client, standing) in [("ann", "own"), ("host", "others")] {
+        let path = format!("/1.2/rtm/chatrooms/{room}/messages/{message}/trace?client_id={client}");
+        let found = server.master("GET", &path, Value::Null).await.ok();
+        assert_eq!(found["client"]["sessions"][0]["standing"], standing, "{found}");
+    }
     let patch = |recall: bool, text: &str| {
         let body = (!recall).then(|| Body::Text(text.to_owned()));
         let (room, message) = (room.clone(), message.clone());

@@ -152,6 +152,7 @@ fn verdict(session: &Value, found: &Value) -> String {
     match session["standing"].as_str().unwrap_or_default() {
         "elsewhere" => "it is not in this room: it gets nothing of it".to_owned(),
         "own" => "it wrote this itself, and nobody gets back what it wrote".to_owned(),
+        "others" => "the app's hook kept this for others (toPeers)".to_owned(),
         "before" => "it came into the room later: the message is in the history".to_owned(),
         "returned" => "it was away meanwhile and was sent this when it returned".to_owned(),
         "pending" => "it has not got it yet: its connection does not take what is sent".to_owned(),
