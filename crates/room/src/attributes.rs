@@ -106,7 +106,7 @@ pub enum UpdateError {
 impl AttributeUpdate {
     /// Reads the JSON text of a request.
     pub fn parse(text: &str) -> Result<Self, UpdateError> {
-        Self::of(object(text)?)
+        Self::of(fields(text)?)
     }
 
     /// The same of an object that was read already.
@@ -127,6 +127,11 @@ impl AttributeUpdate {
     }
 }
 
+/// The fields of a request, which has to be a JSON object.
+pub fn fields(text: &str) -> Result<Map<String, Value>, UpdateError> {
+    serde_json::from_str(text).map_err(|_| UpdateError::NotAnObject)
+}
+
 /// The data of a new room from `attr` of `conv/start`: its top-level keys become columns of the row.
 ///
 /// Reserved keys and nulls are passed over: SDKs put `unique` and the like there, or null for "none".
@@ -135,7 +140,7 @@ pub fn room_data(attributes: Option<&str>, limit: usize) -> Result<Map<String, V
         return Ok(Map::new());
     };
     let mut steps = Vec::new();
-    for (key, value) in object(text)? {
+    for (key, value) in fields(text)? {
         if value.is_null() || is_reserved(key.split('.').next().unwrap_or_default()) {
             continue;
         }
@@ -151,10 +156,6 @@ pub(crate) fn is_deeper(value: &Value, levels: usize) -> bool {
         Value::Object(object) => levels == 0 || object.values().any(|value| is_deeper(value, levels - 1)),
         _ => false,
     }
-}
-
-fn object(text: &str) -> Result<Map<String, Value>, UpdateError> {
-    serde_json::from_str(text).map_err(|_| UpdateError::NotAnObject)
 }
 
 impl Step {

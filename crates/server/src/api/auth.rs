@@ -28,6 +28,11 @@ impl Authenticated {
         self.proven == Proven::Master
     }
 
+    /// From where, unless it is the app's own back end: the app's key is in everybody's hands.
+    pub(super) fn by_key(&self) -> Option<IpAddr> {
+        (!self.is_back_end()).then_some(self.address)
+    }
+
     /// Who asks, for the audit log.
     pub(super) fn by(&self) -> By {
         match self.proven {

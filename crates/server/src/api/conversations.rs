@@ -9,7 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use grandstand_protocol::{AppId, Code, RoomId};
-use grandstand_room::{creation::lets_everybody_write, room::Room, switches::RoomsByKey};
+use grandstand_room::{
+    creation::{Creation, lets_everybody_write},
+    room::Room,
+    switches::RoomsByKey,
+};
 use http::{StatusCode, header, request::Parts};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -26,7 +30,10 @@ use super::{
 use crate::{
     node::Node,
     quota::Call,
-    service::{Refused, room::record},
+    service::{
+        Refused,
+        room::{by_key, record},
+    },
 };
 
 /// Where the class is.
@@ -153,12 +160,27 @@ pub(super) async fn create(
         let error = "only the app's back end, with its master key, may say whose the room is: leave c out";
         return Err(ApiError::new(StatusCode::FORBIDDEN, error));
     }
-    let room = rooms::create(node, &by.app.id, by.by(), fields).await?;
+    let room = match by.by_key() {
+        None => rooms::create(node, &by.app.id, by.by(), fields).await?,
+        Some(address) => create_by_key(node, by, address, fields).await?,
+    };
     Ok(if saving.wants_whole() {
         Keys::default().of(&room)
     } else {
         json!({ "objectId": room.id.as_str(), "createdAt": room.created_at.to_iso() })
     })
+}
+
+async fn create_by_key(
+    node: &Arc<Node>,
+    by: &Authenticated,
+    address: IpAddr,
+    fields: Map<String, Value>,
+) -> Result<Room, ApiError> {
+    let Creation { data, .. } = rooms::read_new(node, fields)?;
+    let (worker, app) = (Arc::clone(node), Arc::clone(&by.app));
+    let created = node.see_through(async move { by_key::create(&worker, &app, address, data).await });
+    Ok(created.await?)
 }
 
 pub(super) async fn list(node: &Node, by: &Authenticated, listing: Listing) -> Result<Value, ApiError> {
@@ -187,6 +209,15 @@ pub(super) async fn change(
     }
     let room = RoomId::new(room);
     may_write(node, by, &room).await?;
+    let fields = match by.by_key() {
+        None => fields,
+        Some(address) => {
+            let left = by_key::change(node, &by.app, address, &room, fields).await?;
+            // The hook has taken its time.
+            may_write(node, by, &room).await?;
+            left
+        }
+    };
     let changed = rooms::change(node, &by.app.id, by.by(), &room, fields).await;
     let room = changed.map_err(in_storage_words)?;
     Ok(if saving.wants_whole() {

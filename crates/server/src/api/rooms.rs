@@ -175,15 +175,20 @@ pub(super) async fn create(
     by: By,
     fields: Map<String, Value>,
 ) -> Result<Room, ApiError> {
-    let creation = Creation::read(fields, node.config.limits.room_attributes);
-    let Creation { data, creator } = creation.map_err(|cause| match cause {
-        CreationError::NotARoom(_) => Refused::not_a_room(cause.to_string()),
-        CreationError::Field(cause) => Refused::update(&cause),
-    })?;
+    let Creation { data, creator } = read_new(node, fields)?;
     let creator = creator.map_or_else(String::new, |creator| creator.to_string());
     let (worker, app) = (Arc::clone(node), app.clone());
     let created = node.see_through(async move { record::create(&worker, &app, &by, creator, data).await });
     Ok(created.await?)
+}
+
+/// What the fields of a request say of a new room.
+pub(super) fn read_new(node: &Node, fields: Map<String, Value>) -> Result<Creation, ApiError> {
+    let creation = Creation::read(fields, node.config.limits.room_attributes);
+    Ok(creation.map_err(|cause| match cause {
+        CreationError::NotARoom(_) => Refused::not_a_room(cause.to_string()),
+        CreationError::Field(cause) => Refused::update(&cause),
+    })?)
 }
 
 /// A change by the fields of a request, of which the members hear.

@@ -164,15 +164,14 @@ pub(crate) async fn conversation_update(
     address: Option<IpAddr>,
     by: &str,
     room: &RoomId,
-    attributes: &str,
-) -> Result<Option<Value>, Fault> {
+    attributes: &Map<String, Value>,
+) -> Result<Option<Map<String, Value>>, Fault> {
     let hook = Hook::ConversationUpdate;
     let Some(link) = node.hooks.to(app, hook) else { return Ok(None) };
-    let attributes: Value = serde_json::from_str(attributes).unwrap_or_default();
     let parameters = json!({ "initBy": by, "convId": room.as_str(), "attr": attributes });
     ask(&link, hook, parameters, address, |fields| match fields.get("attr") {
         None | Some(Value::Null) => Ok(None),
-        Some(attributes @ Value::Object(_)) => Ok(Some(attributes.clone())),
+        Some(Value::Object(attributes)) => Ok(Some(attributes.clone())),
         Some(_) => Err(Senseless),
     })
     .await

@@ -1,18 +1,20 @@
 //! Rooms: create, join, quit, change.
 
+pub(crate) mod by_key;
 pub(crate) mod record;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use grandstand_protocol::{ClientId, Code, Event, Fault, Request, RoomId, Signature, StartConversation};
 use grandstand_room::{
-    attributes::{AttributeUpdate, UpdateError, room_data},
+    attributes::{AttributeUpdate, UpdateError, fields, room_data},
     clock::Millis,
     moderation::{Act, Actor, Role, may},
     room::Room,
     session::Identity,
     switches::RoomUpdate,
 };
+use serde_json::{Map, Value};
 
 use super::{
     departure,
@@ -22,6 +24,7 @@ use super::{
     socket::Socket,
 };
 use crate::{
+    apps::App,
     audit::By,
     cluster::{Except, News},
     hook::{self, Membership},
@@ -171,11 +174,15 @@ pub(super) async fn update(
     let node = socket.node();
     let session = socket.session(at);
     may_update(socket, session, room).await?;
-    let attributes = approved(socket, at, room, attributes).await?;
+    let asked = fields(attributes).map_err(|cause| Refused::update(&cause))?;
+    may_touch(&asked)?;
+    let (app, address) = (socket.current_app()?, socket.caller(at).address);
+    let by = session.identity.client.as_str();
+    let left = approved(node, &app, (address, by), room, asked).await?;
     // The hook has taken its time.
     socket.caller(at).still_there(node)?;
     may_update(socket, session, room).await?;
-    let update = AttributeUpdate::parse(&attributes).map_err(|cause| Refused::update(&cause))?;
+    let update = AttributeUpdate::of(left).map_err(|cause| Refused::update(&cause))?;
     let changed = record::change(node, &session.app, &By::from(&socket.caller(at)), room, &update).await?;
     let (updated_at, change) = (changed.room.updated_at.to_iso(), Some(changed.change.clone()));
     socket.reply(request, at, Event::Updated { room: room.clone(), updated_at, change });
@@ -184,24 +191,27 @@ pub(super) async fn update(
     Ok(())
 }
 
-/// What the app's hook leaves of the attributes.
-async fn approved<'a>(
-    socket: &Socket,
-    at: usize,
-    room: &RoomId,
-    attributes: &'a str,
-) -> Result<Cow<'a, str>, Fault> {
-    let (app, caller) = (socket.current_app()?, socket.caller(at));
-    // The hook gets what is well formed; the rest is refused here.
-    let asked = AttributeUpdate::parse(attributes).map_err(|cause| Refused::update(&cause))?;
-    if asked.touches_access() {
-        // Or any member could open the room to everybody who has the app's key.
+/// Members keep their hands off the access list: any of them could open the room to everybody who has the app's key.
+fn may_touch(asked: &Map<String, Value>) -> Result<(), Fault> {
+    let update = AttributeUpdate::of(asked.clone()).map_err(|cause| Refused::update(&cause))?;
+    if update.touches_access() {
         return Err(Refused::update(&UpdateError::Reserved("ACL".to_owned())));
     }
-    let by = socket.session(at).identity.client.as_str();
-    let changed =
-        hook::conversation_update(socket.node(), &app, caller.address, by, room, attributes).await?;
-    Ok(changed.map_or(Cow::Borrowed(attributes), |changed| Cow::Owned(changed.to_string())))
+    Ok(())
+}
+
+/// What the app's hook leaves of a change that somebody asks for: an address and a client id, which may be empty.
+async fn approved(
+    node: &Node,
+    app: &App,
+    (address, by): (Option<IpAddr>, &str),
+    room: &RoomId,
+    asked: Map<String, Value>,
+) -> Result<Map<String, Value>, Fault> {
+    // The hook gets what is well formed; the rest is refused here.
+    AttributeUpdate::of(asked.clone()).map_err(|cause| Refused::update(&cause))?;
+    let changed = hook::conversation_update(node, app, address, by, room, &asked).await?;
+    Ok(changed.unwrap_or(asked))
 }
 
 async fn may_update(socket: &Socket, session: &Session, room: &RoomId) -> Result<(), Fault> {

@@ -74,6 +74,16 @@ pub(crate) fn missing(asked: Asked<'_>) -> Fault {
     Fault::because(asked.code(), "this app wants this signed by its own server; set a signature factory")
 }
 
+/// Refuses whoever has no way to bring a signature, such as requests with the app's key.
+pub(crate) fn not_needed(app: &App, asked: Asked<'_>) -> Result<(), Fault> {
+    if !asked.needs_signature(app) {
+        return Ok(());
+    }
+    let detail = "this app wants this signed, and a request with the app's key has no place for a signature: \
+                  let your back end ask, with the master key, or a client over its connection";
+    Err(Fault::because(asked.code(), detail))
+}
+
 /// A kick takes back what was signed before it.
 pub(crate) fn still_holds(
     node: &Node,

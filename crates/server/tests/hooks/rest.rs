@@ -7,7 +7,7 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use crate::{
     engine::{Engine, Reply},
     guest::Guest,
-    server::{APP, MASTER_KEY, Server},
+    server::{APP, As, MASTER_KEY, Server},
 };
 
 #[tokio::test]
@@ -120,4 +120,70 @@ async fn a_hook_that_does_not_answer_is_503() {
     let path = format!("/1.2/rtm/chatrooms/{room}/messages");
     let words = server.master("POST", &path, message).await.refused(503, 4200);
     assert!(words.contains("try again"), "{words}");
+}
+
+/// The app's key is in every client: rooms that are made and changed with it are asked about as those of clients.
+#[tokio::test]
+async fn rooms_are_asked_about_when_the_apps_key_makes_and_changes_them() {
+    let engine = Engine::start(|call| match call.body["attr"]["name"].as_str() {
+        Some("bad") => Reply::Result(json!({ "reject": true, "code": 7, "detail": "not here" })),
+        Some("rough") => Reply::Result(json!({ "attr": { "name": "smooth" } })),
+        _ => Reply::Result(Value::Null),
+    })
+    .await;
+    let lines = format!("rooms_by_key = \"change\"\n{}", engine.lines(""));
+    let server = Server::start_with(&lines, "").await;
+    let class = "/1.1/classes/_Conversation";
+    let room = |name: &str| json!({ "name": name, "tr": true });
+
+    let refused = server.ask(As::App, "POST", class, room("bad")).await;
+    assert_eq!((&refused.body["appCode"], &refused.body["appMsg"]), (&json!(7), &json!("not here")));
+    refused.refused(400, 4305);
+    let batch = json!({ "requests": [{ "method": "POST", "path": class, "body": room("bad") }] });
+    let answers = server.ask(As::App, "POST", "/1.1/batch", batch).await.ok();
+    assert_eq!(answers[0]["error"]["code"], 4305, "{answers}");
+    let none = server.ask(As::App, "GET", class, Value::Null).await.ok();
+    assert_eq!(none["results"], json!([]));
+
+    let made = server.ask(As::App, "POST", class, room("good")).await.ok();
+    let asked = engine.called("_conversationStart", |call| call.body["attr"]["name"] == "good").await.body;
+    assert_eq!((&asked["initBy"], &asked["members"]), (&json!(""), &json!([])));
+    let id = &made["objectId"];
+    engine.called("_conversationStarted", |call| call.body["convId"] == *id).await;
+
+    let path = format!("{class}/{}", id.as_str().unwrap());
+    server.ask(As::App, "PUT", &path, json!({ "name": "bad" })).await.refused(400, 4305);
+    server.ask(As::App, "PUT", &path, json!({ "name": "rough" })).await.ok();
+    let asked = engine.called("_conversationUpdate", |call| call.body["attr"]["name"] == "rough").await.body;
+    assert_eq!((&asked["initBy"], &asked["convId"]), (&json!(""), id));
+    assert_eq!(server.master("GET", &path, Value::Null).await.ok()["name"], "smooth");
+
+    // The back end itself needs nobody's consent.
+    server.master("POST", class, room("bad")).await.ok();
+    server.master("PUT", &path, json!({ "name": "bad" })).await.ok();
+}
+
+/// What was allowed before the hook was asked is asked again.
+#[tokio::test]
+async fn a_room_that_is_frozen_meanwhile_is_not_changed() {
+    let engine = Engine::start(|call| match call.hook.as_str() {
+        "_conversationUpdate" => Reply::Held,
+        _ => Reply::Result(Value::Null),
+    })
+    .await;
+    let lines = format!("rooms_by_key = \"change\"\n{}", engine.lines(""));
+    let server = Server::start_with(&lines, "").await;
+    let made = server.master("POST", "/1.2/rtm/chatrooms", json!({ "name": "room" })).await.ok();
+    let id = made["objectId"].as_str().unwrap();
+    let path = format!("/1.1/classes/_Conversation/{id}");
+    let change = server.ask(As::App, "PUT", &path, json!({ "name": "new" }));
+    let freeze = async {
+        engine.called("_conversationUpdate", |_| true).await;
+        let switches = format!("/1.2/rtm/chatrooms/{id}/switches");
+        server.master("PUT", &switches, json!({ "frozen": true })).await.ok();
+        engine.release();
+    };
+    let (changed, ()) = tokio::join!(change, freeze);
+    changed.refused(403, 4307);
+    assert_eq!(server.master("GET", &path, Value::Null).await.ok()["name"], "room");
 }

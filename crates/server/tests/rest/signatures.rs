@@ -42,3 +42,18 @@ async fn both_master_keys_are_the_back_end() {
         assert_eq!(answer.status, status, "{key}");
     }
 }
+
+/// A request with the app's key has no place for a signature.
+#[tokio::test]
+async fn where_rooms_are_signed_the_apps_key_makes_none() {
+    let server = Server::start_with("[apps.signatures]\nrooms = true\n", "").await;
+    let (class, room) = ("/1.1/classes/_Conversation", json!({ "name": "room", "tr": true }));
+    let words = server.ask(As::App, "POST", class, room.clone()).await.refused(403, 4302);
+    assert!(words.contains("signed") && words.contains("master key"), "{words}");
+    let batch = json!({ "requests": [{ "method": "POST", "path": class, "body": room }] });
+    let answers = server.ask(As::App, "POST", "/1.1/batch", batch).await.ok();
+    assert_eq!(answers[0]["error"]["code"], 4302, "{answers}");
+    let none = server.ask(As::App, "GET", class, Value::Null).await.ok();
+    assert_eq!(none["results"], json!([]));
+    server.master("POST", class, room).await.ok();
+}
