@@ -1,4 +1,4 @@
-//! Quotas: how much each app's back end may ask in a minute or a day, and how many wrong keys an address may try.
+//! Quotas: how much each app's back end may ask in a minute or a day, and how often an address may guess a master key.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -119,8 +119,8 @@ impl Quotas {
     }
 }
 
-/// Who tries keys of what: an address, an app, and whether it claims to be its back end. So a guesser locks nobody out
-/// elsewhere, no other app, and not the clients behind the same address.
+/// Who guesses what: an address, an app, and whether it says that it is its back end. So a guesser locks nobody out
+/// elsewhere and no other app, and a device with a wrong key not the back end behind the same address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Guesser {
     address: IpAddr,
@@ -170,7 +170,6 @@ impl Lockout {
     /// Notes that an attempt failed; true when no key from there is looked at from now on.
     pub(crate) fn note(&self, attempt: Attempt, now: Duration) -> bool {
         let Attempt { guesser, digest, is_fresh } = attempt;
-        metrics::counter!("grandstand_wrong_keys_total").increment(1);
         if !is_fresh {
             return false;
         }
@@ -186,7 +185,7 @@ impl Lockout {
         if was_last {
             let Guesser { address, app, as_master } = guesser;
             metrics::counter!("grandstand_lockouts_total").increment(1);
-            warn!(%address, %app, as_master, "too many wrong keys; none is looked at from there for an hour");
+            warn!(%address, %app, as_master, "too many guesses at the master key; none is looked at from there for an hour");
         }
         was_last
     }

@@ -1,6 +1,6 @@
 //! Who sends a request: an app, by id and key, by master key, or by signature, under the headers of three eras.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{hash::Hash, net::IpAddr, sync::Arc};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, StatusCode, request::Parts};
@@ -112,7 +112,7 @@ fn one_of<'a>(headers: &'a HeaderMap, names: [&str; 3]) -> Option<&'a str> {
     names.into_iter().find_map(|name| headers.get(name)?.to_str().ok())
 }
 
-/// Unknown apps and wrong keys look the same from outside. After too many wrong keys, none is looked at.
+/// Unknown apps and wrong keys look the same from outside. After too many guesses at the master key, none is looked at.
 async fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Result<Authenticated, ApiError> {
     let presented = Presented::read(headers);
     let app = presented.app.and_then(|id| node.apps.get(id)).ok_or_else(ApiError::unauthorized)?;
@@ -120,11 +120,17 @@ async fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Resu
         return Err(ApiError::unauthorized());
     }
     let now = node.uptime();
-    let attempt = node.lockout.attempt(address, &app.id, presented.claims_master(), &presented, now)?;
+    let attempt = match presented.guessed(&app) {
+        Some(guessed) => {
+            Some(node.lockout.attempt(address, &app.id, presented.claims_master(), guessed, now)?)
+        }
+        None => None,
+    };
     match presented.prove(&app) {
         Some(proven) => Ok(Authenticated { app, proven, address }),
         None => {
-            if node.lockout.note(attempt, now) {
+            metrics::counter!("grandstand_wrong_keys_total").increment(1);
+            if attempt.is_some_and(|attempt| node.lockout.note(attempt, now)) {
                 let kind = if presented.claims_master() { "master" } else { "app" };
                 let act = Act::new(Action::LockOut).detail("key", kind);
                 node.audit.record(&app.id, By::nobody(address), act).await;
@@ -135,7 +141,7 @@ async fn authenticate(node: &Node, address: IpAddr, headers: &HeaderMap) -> Resu
 }
 
 /// What a request says of who sends it.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 struct Presented<'a> {
     app: Option<&'a str>,
     key: Option<&'a str>,
@@ -163,8 +169,16 @@ impl<'a> Presented<'a> {
     }
 
     fn claims_master(&self) -> bool {
-        let says_so = |text: Option<&str>| text.is_some_and(|text| text.ends_with(",master"));
-        self.master_key.is_some() || says_so(self.key) || says_so(self.sign)
+        self.master_key.is_some() || [self.key, self.sign].into_iter().flatten().any(says_master)
+    }
+
+    /// What could be a guess at the master key. The app's own key is none, nor is a signature with it or with an old one,
+    /// which is another one in each request: everybody has that key, and behind one address may be thousands of them.
+    fn guessed(&self, app: &App) -> Option<impl Hash + use<'a>> {
+        let key = self.key.filter(|key| !app.key.matches(key));
+        let sign = self.sign.filter(|sign| says_master(sign));
+        let guessed = [key, self.master_key, sign];
+        guessed.iter().any(Option::is_some).then_some(guessed)
     }
 
     /// Every credential that is there has to be right.
@@ -177,6 +191,10 @@ impl<'a> Presented<'a> {
         let given: Option<Vec<Proven>> = checks.into_iter().flatten().collect();
         given?.into_iter().max()
     }
+}
+
+fn says_master(text: &str) -> bool {
+    text.ends_with(",master")
 }
 
 /// `KEY`, or `MASTERKEY,master`.

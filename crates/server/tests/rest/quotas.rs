@@ -1,5 +1,6 @@
 //! Quotas and wrong keys: 429 in LeanCloud's words, for those who overdo it and nobody else.
 
+use md5::{Digest, Md5};
 use serde_json::{Value, json};
 
 use crate::server::{APP, Answer, As, MASTER_KEY, Server};
@@ -90,6 +91,35 @@ async fn a_guesser_gets_twenty_wrong_keys_an_hour() {
     ask(with("192.0.2.1", "test-key"), CLASS).await.ok();
     let other = "X-LC-Id: other-app\r\nX-LC-Key: other-master,master\r\nX-Forwarded-For: 192.0.2.1\r\n";
     ask(other.to_owned(), ROOMS).await.ok();
+}
+
+/// Behind one address may be thousands of users, and the app's key is no secret.
+#[tokio::test]
+async fn wrong_app_keys_lock_out_no_neighbour() {
+    let server = Server::start().await;
+    let lines = |rest: &str| format!("X-LC-Id: {APP}\r\n{rest}\r\n");
+    let ask = async |rest: &str| server.ask(As::Headers(&lines(rest)), "GET", CLASS, Value::Null).await;
+    // An app that was built with an old key signs each request anew.
+    for time in 0..30 {
+        ask(&format!("X-LC-Sign: {},{time}", md5(&format!("{time}old-key")))).await.refused(401, 401);
+        let both = format!("X-LC-Key: old-key\r\nX-LC-Sign: {},{time}", md5(&format!("{time}old-key")));
+        ask(&both).await.refused(401, 401);
+    }
+    ask(&format!("X-LC-Key: {MASTER_KEY}")).await.ok();
+    // What is not said to be the master key could be meant as one, and is counted.
+    for number in 1..20 {
+        ask(&format!("X-LC-Key: guess-{number}")).await.refused(401, 401);
+    }
+    too_many(ask("X-LC-Key: guess-20").await);
+    too_many(ask(&format!("X-LC-Key: {MASTER_KEY}")).await);
+    // The app's own key is looked at all the time, and so is who says that it is the back end.
+    ask("X-LC-Key: test-key").await.ok();
+    ask(&format!("X-LC-Sign: {},7", md5("7test-key"))).await.ok();
+    server.master("GET", ROOMS, Value::Null).await.ok();
+}
+
+fn md5(text: &str) -> String {
+    Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]
