@@ -13,7 +13,6 @@ use crate::{
     apps::App,
     audit::{Act, Action},
     cluster::News,
-    hook::{self, Membership},
     node::Node,
     store::RuleError,
 };
@@ -90,9 +89,7 @@ async fn take_out(
         return Ok(clients);
     }
     let by = caller.client().map_or_else(String::new, ToString::to_string);
-    let members: Vec<String> = clients.iter().map(ToString::to_string).collect();
-    let change = Membership { room, by: &by, members: &members };
-    hook::conversation_remove(node, app, caller.address, change).await?;
+    moderate::may_take_out(node, app, caller, (room, &by), &clients).await?;
     let expelled = node.store.expel(&app.id, room, clients.clone()).await;
     let mut out = expelled.map_err(|cause| refused(room, &cause))?;
     let (app_id, all) = (app.id.clone(), clients.clone());

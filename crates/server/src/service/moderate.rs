@@ -132,8 +132,8 @@ async fn plan(
     Ok((actor, targets, outcome))
 }
 
-/// Asks the app's hook about those of a block who are in the room.
-async fn may_take_out(
+/// Asks the app's hook about those who are in the room, before they are taken out of it.
+pub(super) async fn may_take_out(
     node: &Node,
     app: &App,
     caller: &Caller,

@@ -187,3 +187,25 @@ async fn a_room_that_is_frozen_meanwhile_is_not_changed() {
     changed.refused(403, 4307);
     assert_eq!(server.master("GET", &path, Value::Null).await.ok()["name"], "room");
 }
+
+/// Who is not there cannot be taken out.
+#[tokio::test]
+async fn of_a_kick_from_a_room_it_is_asked_about_those_who_are_there() {
+    let engine = Engine::start(|call| match call.hook.as_str() {
+        "_conversationRemove" => Reply::Result(json!({ "reject": true, "code": 7, "detail": "not here" })),
+        _ => Reply::Result(Value::Null),
+    })
+    .await;
+    let server = Server::start_with(&engine.lines(""), "").await;
+    let (mut host, _) = Guest::log_in(server.address, "host").await;
+    let room = host.create().await;
+    let (mut ann, _) = Guest::log_in(server.address, "ann").await;
+    ann.join(&room).await;
+    let path = format!("/1.2/rtm/chatrooms/{room}/members");
+    let nobody = json!({ "client_ids": ["bob", "nobody"] });
+    assert_eq!(server.master("DELETE", &path, nobody).await.ok(), json!({ "removed": [] }));
+    assert!(engine.calls("_conversationRemove").is_empty());
+    let some = json!({ "client_ids": ["bob", "ann"] });
+    server.master("DELETE", &path, some).await.refused(400, 4305);
+    assert_eq!(engine.calls("_conversationRemove")[0].body["members"], json!(["ann"]));
+}
