@@ -120,7 +120,7 @@ const GAUGES: [(&str, &str); 11] = [
     ("grandstand_words", "Words of an app's list; 0 when it has none."),
 ];
 
-const COUNTERS: [(&str, &str); 20] = [
+const COUNTERS: [(&str, &str); 21] = [
     ("grandstand_deliveries_total", "Messages and events times members, by what became of them."),
     ("grandstand_fanout_writes_total", "Writes to the sockets of members."),
     ("grandstand_fanout_bytes_total", "Bytes of these writes."),
@@ -136,6 +136,7 @@ const COUNTERS: [(&str, &str); 20] = [
     ("grandstand_upstream_requests_total", "Requests for upstreams, by what came of them."),
     ("grandstand_upstream_cut_total", "Answers of upstreams that were cut short."),
     ("grandstand_refusals_total", "What clients were not let do, by the rule or limit."),
+    ("grandstand_signatures_refused_total", "What was refused for want of a good signature."),
     ("grandstand_hook_calls_total", "Calls of hooks, by what came of them."),
     ("grandstand_hook_dropped_total", "Events that no hook was told of."),
     ("grandstand_messages_filtered_total", "Messages and edits that the word filter changed."),

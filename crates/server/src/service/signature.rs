@@ -28,6 +28,18 @@ impl Asked<'_> {
         }
     }
 
+    /// Its name in figures.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Create { .. } => "create",
+            Self::Join { .. } => "join",
+            Self::Block { .. } => "block",
+            Self::Unblock { .. } => "unblock",
+            Self::History { .. } => "history",
+        }
+    }
+
     fn code(self) -> Code {
         match self {
             Self::Login => Code::SignatureFailed,
@@ -50,7 +62,6 @@ pub(crate) fn may(
     if !asked.needs_signature(app) {
         return Ok(None);
     }
-    let refuse = |detail: String| Fault::because(asked.code(), detail);
     let offered = offered.ok_or_else(|| missing(asked))?;
     let purpose = match asked {
         Asked::Login => Purpose::Login,
@@ -63,15 +74,15 @@ pub(crate) fn may(
     let statement = Statement { app: &app.id, client, purpose };
     let keys: Vec<&str> = app.master_keys().map(|key| key.reveal()).collect();
     let verified = verify(offered, &statement, &keys, node.clock.wall());
-    let verified = verified.map_err(|cause| refuse(cause.to_string()))?;
+    let verified = verified.map_err(|cause| refused(asked, cause.to_string()))?;
     still_holds(node, app, client, verified, asked)?;
-    use_up(node, app, verified).map_err(|detail| refuse(detail.to_owned()))?;
+    use_up(node, app, verified).map_err(|detail| refused(asked, detail))?;
     Ok(Some(verified))
 }
 
 /// What is said to whoever brings no signature.
 pub(crate) fn missing(asked: Asked<'_>) -> Fault {
-    Fault::because(asked.code(), "this app wants this signed by its own server; set a signature factory")
+    refused(asked, "this app wants this signed by its own server; set a signature factory")
 }
 
 /// Refuses whoever has no way to bring a signature, such as requests with the app's key.
@@ -81,7 +92,7 @@ pub(crate) fn not_needed(app: &App, asked: Asked<'_>) -> Result<(), Fault> {
     }
     let detail = "this app wants this signed, and a request with the app's key has no place for a signature: \
                   let your back end ask, with the master key, or a client over its connection";
-    Err(Fault::because(asked.code(), detail))
+    Err(refused(asked, detail))
 }
 
 /// A kick takes back what was signed before it.
@@ -95,9 +106,14 @@ pub(crate) fn still_holds(
     let revocations = node.revocations.read().unwrap_or_else(PoisonError::into_inner);
     if revocations.is_signature_revoked(&app.id, client, signature.made_at) {
         let detail = "this client was kicked after the signature was made; sign anew";
-        return Err(Fault::because(asked.code(), detail));
+        return Err(refused(asked, detail));
     }
     Ok(())
+}
+
+fn refused(asked: Asked<'_>, detail: impl Into<String>) -> Fault {
+    metrics::counter!("grandstand_signatures_refused_total", "kind" => asked.name()).increment(1);
+    Fault::because(asked.code(), detail)
 }
 
 /// Where each signature counts once, this was it.

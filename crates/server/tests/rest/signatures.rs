@@ -1,6 +1,7 @@
 //! Signatures over REST: history where an app wants it signed, and both master keys.
 
 use hmac::{Hmac, KeyInit, Mac};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::{Value, json};
 use sha1::Sha1;
 
@@ -13,6 +14,10 @@ fn signed(text: &str) -> String {
 
 #[tokio::test]
 async fn history_is_signed_for_this_room_and_reader() {
+    // The test and the server share a thread, so this records what the server counts.
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let counted = recorder.handle();
+    let _recording = metrics::set_default_local_recorder(&recorder);
     let server = Server::start_with("[apps.signatures]\nhistory = true\n", "").await;
     let made = server.master("POST", "/1.2/rtm/chatrooms", json!({ "name": "room" })).await.ok();
     let room = made["objectId"].as_str().unwrap().to_owned();
@@ -31,6 +36,8 @@ async fn history_is_signed_for_this_room_and_reader() {
         ask(&format!("{rest}&signature={good}")).await.refused(400, 400);
     }
     server.master("GET", "/1.2/rtm/chatrooms/another/messages", Value::Null).await.refused(403, 4302);
+    let figures = counted.render();
+    assert!(figures.contains("grandstand_signatures_refused_total{kind=\"history\"} 7"), "{figures}");
 }
 
 #[tokio::test]
