@@ -6,7 +6,7 @@ mod refusal;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::{body::Body, response::Response};
 use grandstand_protocol::AppId;
 use http::{Method, Request, StatusCode, header::CONTENT_LENGTH, request::Parts};
@@ -52,6 +52,8 @@ pub struct UpstreamSettings {
 #[derive(Debug)]
 pub(crate) struct Upstreams {
     links: ArcSwap<HashMap<AppId, Arc<Link>>>,
+    /// The only app that there is, to which requests belong that name none.
+    only: ArcSwapOption<AppId>,
     /// This process's name in `Via`, by which it knows a request that went in a circle.
     pseudonym: String,
 }
@@ -69,7 +71,11 @@ pub(crate) struct Link {
 impl Upstreams {
     pub(crate) fn new(random: [u8; 8]) -> Self {
         let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { links: ArcSwap::default(), pseudonym: format!("grandstand-{digits}") }
+        Self {
+            links: ArcSwap::default(),
+            only: ArcSwapOption::default(),
+            pseudonym: format!("grandstand-{digits}"),
+        }
     }
 
     /// Turns to the upstreams that these apps have now. Requests under way go on.
@@ -82,15 +88,18 @@ impl Upstreams {
             Some((app.id.clone(), link))
         });
         self.links.store(Arc::new(links.collect()));
+        let mut all = apps.iter();
+        let only = all.next().filter(|_| all.next().is_none());
+        self.only.store(only.map(|app| Arc::new(app.id.clone())));
     }
 
-    /// The way for requests of this app; for requests that name none, of the only app that has one.
+    /// The way for requests of this app; for requests that name none, of the only app of this server. Of several, another
+    /// tenant's keys and users could be in such a request.
     pub(crate) fn of(&self, app: Option<&str>) -> Option<Arc<Link>> {
         let links = self.links.load();
         match app {
             Some(app) => links.get(app).cloned(),
-            None if links.len() == 1 => links.values().next().cloned(),
-            None => None,
+            None => links.get(&**self.only.load().as_ref()?).cloned(),
         }
     }
 
@@ -256,12 +265,12 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_an_app_goes_to_the_only_upstream() {
+    fn a_request_without_an_app_belongs_to_the_only_app() {
         let upstreams = Upstreams::new([0; 8]);
         upstreams.serve(&Apps::new(vec![app("one", Some("http://one.test")), app("two", None)]));
         let found = |app| upstreams.of(app).map(|link| link.app.as_str().to_owned());
         for (asked, expected) in
-            [(Some("one"), Some("one")), (Some("two"), None), (Some("none"), None), (None, Some("one"))]
+            [(Some("one"), Some("one")), (Some("two"), None), (Some("none"), None), (None, None)]
         {
             assert_eq!(found(asked).as_deref(), expected, "{asked:?}");
         }
@@ -270,11 +279,13 @@ mod tests {
             app("one", Some("http://one.test")),
             app("two", Some("http://two.test")),
         ]));
-        assert!(upstreams.of(None).is_none(), "two have one");
         assert!(Arc::ptr_eq(&before, &upstreams.of(Some("one")).unwrap()), "the same settings, the same way");
         upstreams.serve(&Apps::new(vec![app("one", Some("http://other.test"))]));
         assert!(!Arc::ptr_eq(&before, &upstreams.of(Some("one")).unwrap()));
         assert!(upstreams.of(Some("two")).is_none());
+        assert!(Arc::ptr_eq(&upstreams.of(None).unwrap(), &upstreams.of(Some("one")).unwrap()));
+        upstreams.serve(&Apps::new(vec![app("one", None)]));
+        assert!(upstreams.of(None).is_none());
     }
 
     #[test]

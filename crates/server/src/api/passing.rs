@@ -42,7 +42,7 @@ pub(super) fn way(upstreams: &Upstreams, request: &Request<Body>) -> Result<Arc<
         ),
         (None, _) => ApiError::new(
             StatusCode::NOT_FOUND,
-            "this path would be passed on, but several apps have an upstream: say which in X-LC-Id",
+            "this path would be passed on, but X-LC-Id is missing: this server has several apps, so say which",
         ),
     })
 }

@@ -1,5 +1,6 @@
 //! Pass-through: what is not ours reaches the app's other server as it is, and nothing else does.
 
+use grandstand::apps::{App, Apps};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -16,6 +17,11 @@ async fn with_storage(upstream: &str, lines: &str) -> (Storage, Server) {
     let storage = Storage::start().await;
     let server = Server::start_with(&storage.as_upstream(upstream), lines).await;
     (storage, server)
+}
+
+/// A request of the first app: its line's begin, and what follows the first headers.
+fn to_storage(begin: &str, rest: &str) -> Vec<u8> {
+    format!("{begin} HTTP/1.1\r\nHost: a\r\nX-LC-Id: {APP}\r\n{rest}").into_bytes()
 }
 
 async fn read_until(stream: &mut TcpStream, end: &str) -> String {
@@ -86,7 +92,7 @@ async fn a_request_arrives_as_it_was_but_for_its_hop() {
 #[tokio::test]
 async fn a_trusted_proxy_is_believed_and_added_to_its_chain() {
     let (storage, server) = with_storage("", "[server]\ntrusted_proxies = [\"127.0.0.1/32\"]").await;
-    let headers = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 9.8.7.6\r\nX-Forwarded-Proto: https\r\n\
+    let headers = "X-LC-Id: test-app\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 9.8.7.6\r\nX-Forwarded-Proto: https\r\n\
                    X-Forwarded-Host: public.example.com\r\n";
     server.ask(As::Headers(headers), "GET", "/1.1/date", Value::Null).await.ok();
     let asked = storage.only();
@@ -97,18 +103,17 @@ async fn a_trusted_proxy_is_believed_and_added_to_its_chain() {
 }
 
 #[tokio::test]
-async fn the_app_is_named_or_the_only_one_and_what_is_ours_stays() {
+async fn the_app_is_named_and_what_is_ours_stays() {
     let (storage, server) = with_storage("", "").await;
     for who in [
         As::Master,
         As::App,
-        As::Nobody,
         As::Headers("X-AVOSCloud-Application-Id: test-app\r\n"),
         As::Headers("X-Uluru-Application-Id: test-app\r\n"),
     ] {
         server.ask(who, "POST", "/1.1/functions/hello", json!({ "a": 1 })).await.ok();
     }
-    assert_eq!(storage.asked().len(), 5);
+    assert_eq!(storage.asked().len(), 4);
     for (who, path) in [
         (As::OtherMaster, "/1.1/functions/hello"),
         (As::Headers("X-LC-Id: nobody\r\n"), "/1.1/functions/hello"),
@@ -121,7 +126,26 @@ async fn the_app_is_named_or_the_only_one_and_what_is_ours_stays() {
     }
     server.master("GET", "/1.1/classes/_Conversation", Value::Null).await.ok();
     server.master("PUT", "/1.1/classes/_Conversation", json!({})).await.refused(405, 405);
-    assert_eq!(storage.asked().len(), 5, "none of these was passed on");
+    assert_eq!(storage.asked().len(), 4, "none of these was passed on");
+}
+
+/// Whose request it is, nobody can know where there are several apps: it could be for another one's storage.
+#[tokio::test]
+async fn a_request_that_names_no_app_belongs_to_the_only_one() {
+    let (storage, server) = with_storage("", "").await;
+    let ask = async || server.ask(As::Nobody, "POST", "/1.1/functions/hello", json!({ "a": 1 })).await;
+    let words = ask().await.refused(404, 404);
+    assert!(words.contains("X-LC-Id is missing"), "{words}");
+    let batch = json!({ "requests": [{ "method": "POST", "path": "/1.1/classes/Post" }] });
+    server.ask(As::Nobody, "POST", "/1.1/batch", batch).await.refused(401, 401);
+    assert!(storage.asked().is_empty(), "{:?}", storage.asked());
+
+    let apps = server.node.apps.load();
+    let alone = apps.iter().filter(|app| app.id.as_str() == APP).map(|app| App::clone(app)).collect();
+    server.node.apps.replace(Apps::new(alone));
+    server.node.follow_reload();
+    ask().await.ok();
+    assert_eq!(storage.only().line, "POST /1.1/functions/hello");
 }
 
 #[tokio::test]
@@ -152,7 +176,7 @@ async fn answers_come_back_as_they_are() {
     let moved = server.ask(As::App, "GET", "/moved", Value::Null).await;
     assert_eq!(moved.status, 302);
     assert!(moved.head.contains("location: http://127.0.0.1:1/there"), "{}", moved.head);
-    let head = server.send(b"HEAD /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let head = server.send(&to_storage("HEAD /large", "Connection: close\r\n\r\n")).await;
     assert!(head.head.contains("content-length: 5000"), "{}", head.head);
     assert_eq!(storage.asked().len(), 3, "a redirect is for the client");
     let any = server.ask(As::App, "GET", "/any", Value::Null).await;
@@ -163,8 +187,8 @@ async fn answers_come_back_as_they_are() {
 async fn both_bodies_stream() {
     let (storage, server) = with_storage("", "").await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let head = "POST /held HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\nfirst";
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let head = to_storage("POST /held", "Connection: close\r\nContent-Length: 10\r\n\r\nfirst");
+    stream.write_all(&head).await.unwrap();
     storage.until_arrived(5).await;
     stream.write_all(b"after").await.unwrap();
     let begin = read_until(&mut stream, "first \r\n").await;
@@ -179,8 +203,8 @@ async fn it_may_take_longer_than_other_requests_but_not_for_ever() {
     let (_storage, server) = with_storage("timeout = \"2s\"", "[limits]\nupgrade_timeout = \"300ms\"").await;
     assert_eq!(server.ask(As::App, "GET", "/later", Value::Null).await.ok(), "late");
     server.ask(As::App, "GET", "/silence", Value::Null).await.refused(504, 504);
-    let half = b"POST /any HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 10\r\n\r\nhalf";
-    server.send(half).await.refused(408, 408);
+    let half = to_storage("POST /any", "Connection: close\r\nContent-Length: 10\r\n\r\nhalf");
+    server.send(&half).await.refused(408, 408);
 }
 
 #[tokio::test]
@@ -189,14 +213,12 @@ async fn bodies_have_an_end() {
     let large = "x".repeat(3000);
     server.ask_raw(As::App, "POST", "/any", &large).await.refused(413, 413);
     assert!(storage.asked().is_empty(), "what was announced as too large is not begun");
-    let chunked = format!(
-        "POST /any HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n{large}\r\n0\r\n\r\n"
-    );
-    server.send(chunked.as_bytes()).await.refused(413, 413);
+    let lines = format!("Connection: close\r\nTransfer-Encoding: chunked\r\n\r\nbb8\r\n{large}\r\n0\r\n\r\n");
+    server.send(&to_storage("POST /any", &lines)).await.refused(413, 413);
     server.ask(As::App, "GET", "/large", Value::Null).await.refused(502, 502);
 
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    stream.write_all(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    stream.write_all(&to_storage("GET /endless", "\r\n")).await.unwrap();
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 200"));
@@ -214,7 +236,7 @@ async fn nobody_there_and_no_place() {
 
     let (storage, server) = with_storage("concurrency = 1", "").await;
     let mut first = TcpStream::connect(server.address).await.unwrap();
-    first.write_all(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n").await.unwrap();
+    first.write_all(&to_storage("GET /held", "\r\n")).await.unwrap();
     read_until(&mut first, "first \r\n").await;
     server.ask(As::App, "GET", "/any", Value::Null).await.refused(503, 503);
     storage.release();
@@ -231,10 +253,11 @@ async fn circles_and_sockets_end_here() {
     let (storage, server) = with_storage("", "").await;
     server.ask(As::App, "GET", "/any", Value::Null).await.ok();
     let via = storage.only().header("via")[0].to_owned();
-    let again = format!("Via: 1.0 elsewhere, {via}\r\n");
+    let again = format!("X-LC-Id: {APP}\r\nVia: 1.0 elsewhere, {via}\r\n");
     server.ask(As::Headers(&again), "GET", "/any", Value::Null).await.refused(508, 508);
-    server.ask(As::Headers("Via: 1.1 elsewhere\r\n"), "GET", "/any", Value::Null).await.ok();
-    let upgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
+    let passed = "X-LC-Id: test-app\r\nVia: 1.1 elsewhere\r\n";
+    server.ask(As::Headers(passed), "GET", "/any", Value::Null).await.ok();
+    let upgrade = "X-LC-Id: test-app\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n";
     server.ask(As::Headers(upgrade), "GET", "/socket", Value::Null).await.refused(400, 400);
     server.ask(As::App, "GET", "/a/%2e%2e/b", Value::Null).await.refused(400, 400);
     assert_eq!(storage.asked().len(), 2);
@@ -263,15 +286,13 @@ async fn a_request_is_not_smuggled_in_another() {
         "Transfer-Encoding: chunked\r\n\r\n3;a\nb\r\nabc\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
     ] {
-        let request = format!("POST /any HTTP/1.1\r\nHost: a\r\n{lines}{hidden}");
-        let answer = server.send(request.as_bytes()).await;
+        let answer = server.send(&to_storage("POST /any", &format!("{lines}{hidden}"))).await;
         assert!((400..500).contains(&answer.status), "{lines:?}: {answer:?}");
     }
     assert!(storage.asked().is_empty(), "{:?}", storage.asked());
     // Chunks as they should be are passed on, and nothing is read behind them.
     let chunks = "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
-    let request = format!("POST /any HTTP/1.1\r\nHost: a\r\n{chunks}{hidden}");
-    let answer = server.send(request.as_bytes()).await;
+    let answer = server.send(&to_storage("POST /any", &format!("{chunks}{hidden}"))).await;
     assert!(answer.head.contains("connection: close"), "{}", answer.head);
     assert_eq!(answer.ok()["body"], "abc");
     assert_eq!(storage.only().line, "POST /any");
