@@ -22,6 +22,7 @@ mod member_infos;
 mod messages;
 mod parameters;
 mod passing;
+mod patience;
 mod purges;
 mod realtime;
 mod restrictions;

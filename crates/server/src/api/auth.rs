@@ -5,7 +5,7 @@ use std::{hash::Hash, net::IpAddr, sync::Arc};
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, StatusCode, request::Parts};
 
-use super::error::ApiError;
+use super::{error::ApiError, patience};
 use crate::{
     apps::App,
     audit::{Act, Action, By},
@@ -13,6 +13,9 @@ use crate::{
     node::Node,
     service::caller::Caller,
 };
+
+/// Hooks that are asked for one request of a back end, at most.
+const HOOKS: u32 = 1;
 
 /// A request with valid keys.
 #[derive(Debug)]
@@ -88,6 +91,9 @@ impl FromRequestParts<Arc<Node>> for BackEnd {
     async fn from_request_parts(parts: &mut Parts, node: &Arc<Node>) -> Result<Self, ApiError> {
         let ByMaster(app) = ByMaster::from_request_parts(parts, node).await?;
         let ClientAddress(address) = ClientAddress::from_request_parts(parts, node).await?;
+        if let Some(connection) = parts.extensions.get::<Arc<Connection>>() {
+            patience::for_hooks(node, &app, connection, HOOKS);
+        }
         Ok(Self { node: Arc::clone(node), app, caller: Caller::back_end(address) })
     }
 }

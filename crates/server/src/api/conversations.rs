@@ -4,7 +4,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{FromRequestParts, State},
     response::{IntoResponse, Response},
 };
@@ -24,10 +24,11 @@ use super::{
     error::ApiError,
     listing::{Keys, Listing},
     parameters::{Path, Query},
-    rooms,
+    patience, rooms,
     routes::Routes,
 };
 use crate::{
+    gateway::handshake::Connection,
     node::Node,
     quota::Call,
     service::{
@@ -102,9 +103,11 @@ pub(super) fn count(node: &Node, by: &Authenticated, address: IpAddr) -> Result<
 async fn create_one(
     State(node): State<Arc<Node>>,
     Asking(by): Asking,
+    Extension(connection): Extension<Arc<Connection>>,
     Query(saving): Query<Saving>,
     JsonBody(fields): JsonBody<Map<String, Value>>,
 ) -> Result<Response, ApiError> {
+    patience::for_hooks(&node, &by.app, &connection, 1);
     let created = create(&node, &by, &saving, fields).await?;
     let place = format!("{CLASS}/{}", created["objectId"].as_str().unwrap_or_default());
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(created)).into_response())
@@ -130,10 +133,12 @@ async fn show_one(
 async fn change_one(
     State(node): State<Arc<Node>>,
     Asking(by): Asking,
+    Extension(connection): Extension<Arc<Connection>>,
     Path(room): Path<String>,
     Query(saving): Query<Saving>,
     JsonBody(fields): JsonBody<Map<String, Value>>,
 ) -> Result<Json<Value>, ApiError> {
+    patience::for_hooks(&node, &by.app, &connection, 1);
     change(&node, &by, room, &saving, fields).await.map(Json)
 }
 

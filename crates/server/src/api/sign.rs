@@ -1,8 +1,8 @@
 //! Login signatures for the users of an app's accounts (protocol 1.3, 6.3): SDKs that log in with a user object ask here.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use grandstand_room::signature::{Purpose, Statement, sign};
 use http::StatusCode;
@@ -14,9 +14,17 @@ use super::{
     body::JsonBody,
     error::ApiError,
     parameters::Query,
+    patience,
     routes::Routes,
 };
-use crate::{accounts::AccountError, apps::App, hook, node::Node, service::TRY_AGAIN};
+use crate::{
+    accounts::AccountError,
+    apps::App,
+    gateway::handshake::Connection,
+    hook::{self, HookSettings},
+    node::Node,
+    service::TRY_AGAIN,
+};
 
 /// LeanCloud's code for a session token that nobody has.
 const NO_SUCH_USER: i32 = 211;
@@ -36,27 +44,36 @@ async fn sign_posted(
     State(node): State<Arc<Node>>,
     authenticated: Authenticated,
     ClientAddress(address): ClientAddress,
+    Extension(connection): Extension<Arc<Connection>>,
     JsonBody(token): JsonBody<Token>,
 ) -> Result<Json<Value>, ApiError> {
-    sign_login(&node, &authenticated.app, address, &token).await
+    sign_login(&node, &authenticated.app, (address, &connection), &token).await
 }
 
 async fn sign_asked(
     State(node): State<Arc<Node>>,
     authenticated: Authenticated,
     ClientAddress(address): ClientAddress,
+    Extension(connection): Extension<Arc<Connection>>,
     Query(token): Query<Token>,
 ) -> Result<Json<Value>, ApiError> {
-    sign_login(&node, &authenticated.app, address, &token).await
+    sign_login(&node, &authenticated.app, (address, &connection), &token).await
 }
 
 /// A signature for whoever has this session token, if the app's hook agrees.
-async fn sign_login(node: &Node, app: &App, address: IpAddr, token: &Token) -> Result<Json<Value>, ApiError> {
+async fn sign_login(
+    node: &Node,
+    app: &App,
+    (address, connection): (IpAddr, &Connection),
+    token: &Token,
+) -> Result<Json<Value>, ApiError> {
     let Some(settings) = &app.accounts else {
         let error = "this app has no user accounts here: set [apps.accounts] or [apps.upstream], or log in with a \
             client id of your own instead of a user object";
         return Err(ApiError::new(StatusCode::NOT_FOUND, error));
     };
+    let hook = app.hooks.as_ref().map_or(Duration::ZERO, HookSettings::longest);
+    patience::for_more(node, connection, settings.timeout + hook);
     let found = node.accounts.whose(app, settings, &token.session_token).await;
     let user = found.map_err(|cause| match cause {
         AccountError::Unknown => {

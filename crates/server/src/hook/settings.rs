@@ -28,6 +28,13 @@ pub struct HookSettings {
     pub on_failure: OnFailure,
 }
 
+impl HookSettings {
+    /// How long one question takes at most. Where there is no such function, the engine may be asked once which it has.
+    pub(crate) fn longest(&self) -> Duration {
+        self.timeout * 2
+    }
+}
+
 /// Who answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {

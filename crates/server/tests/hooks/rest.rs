@@ -188,6 +188,25 @@ async fn a_room_that_is_frozen_meanwhile_is_not_changed() {
     assert_eq!(server.master("GET", &path, Value::Null).await.ok()["name"], "room");
 }
 
+/// As long as its hooks may take, a call waits, also where any other request would have been too slow.
+#[tokio::test]
+async fn a_call_waits_for_its_hooks() {
+    let engine = Engine::start(|_| Reply::Silence).await;
+    let lines = engine.lines("timeout = \"900ms\"\nbreaker_failures = 1000");
+    let lines = format!("rooms_by_key = \"change\"\n{lines}");
+    let server = Server::start_with(&lines, "[limits]\nupgrade_timeout = \"500ms\"").await;
+    let made = server.master("POST", "/1.2/rtm/chatrooms", json!({ "name": "room" })).await.ok();
+    let id = made["objectId"].as_str().unwrap();
+    let messages = format!("/1.2/rtm/chatrooms/{id}/messages");
+    let message = json!({ "from_client": "host", "message": "hello" });
+    let sent = server.master("POST", &messages, message.clone()).await.ok();
+    let of_message = format!("{messages}/{}", sent["msg-id"].as_str().unwrap());
+    server.master("PUT", &of_message, message).await.ok();
+    let (class, room) = ("/1.1/classes/_Conversation", json!({ "name": "new", "tr": true }));
+    server.ask(As::App, "POST", class, room.clone()).await.ok();
+    server.ask(As::App, "PUT", &format!("{class}/{id}"), json!({ "name": "newer" })).await.ok();
+}
+
 /// Who is not there cannot be taken out.
 #[tokio::test]
 async fn of_a_kick_from_a_room_it_is_asked_about_those_who_are_there() {

@@ -176,3 +176,15 @@ async fn without_an_address_the_upstream_knows_whose_a_token_is() {
     assert_eq!(server.ask(As::App, "POST", POSTED, asked).await.ok()["client_id"], "tim", "its own address");
     assert_eq!(storage.calls("me").len(), asked_before, "the upstream is not asked then");
 }
+
+/// As long as the accounts may take, the request waits, also where any other would have been too slow.
+#[tokio::test]
+async fn a_request_waits_for_the_accounts() {
+    let engine = Engine::start(|_| Reply::Silence).await;
+    let url = format!("http://{}/1.1/users/me", engine.address);
+    let accounts = format!("[apps.accounts]\nurl = \"{url}\"\ntimeout = \"900ms\"\n");
+    let server = Server::start_with(&accounts, "[limits]\nupgrade_timeout = \"500ms\"").await;
+    server.ask(As::App, "POST", POSTED, json!({ "session_token": "any" })).await.refused(503, 503);
+    let path = "/1.2/rtm/clients/sign?session_token=any";
+    server.ask(As::App, "GET", path, Value::Null).await.refused(503, 503);
+}
