@@ -1,6 +1,8 @@
 //! `POST /1.1/batch`: several requests about rooms in one, as the JavaScript SDK of LeanCloud's storage sends them when
 //! it saves a list or asks a long question.
 
+mod beginning;
+
 use std::sync::Arc;
 
 use axum::{
@@ -15,18 +17,18 @@ use serde_json::{Map, Value, json};
 
 use super::{
     auth::{Authenticated, ClientAddress},
-    body::{self, JsonBody},
+    body::JsonBody,
     conversations::{self, CLASS},
     error::ApiError,
     listing::ROWS_BYTES,
-    passing,
+    passing, patience,
 };
 use crate::{gateway::handshake::Connection, node::Node};
 
 /// Requests in one, as many as the SDK saves at once.
 const REQUESTS: usize = 20;
 
-/// Bytes of the body.
+/// Bytes of a batch about rooms.
 const BYTES: usize = 256 * 1024;
 
 #[derive(Debug, Deserialize)]
@@ -46,37 +48,31 @@ struct Part {
     params: Map<String, Value>,
 }
 
-/// What decides where a batch belongs.
-#[derive(Debug, Deserialize)]
-struct Addresses {
-    requests: Vec<Address>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Address {
-    path: String,
-}
-
-/// A batch about rooms is answered here; one about nothing that is here goes to the app's upstream, if it has one.
+/// A batch about rooms is answered here; one about nothing that is here goes to the app's upstream, if it has one. Of one
+/// that is too long for us, the beginning decides: the rest streams by.
 pub(super) async fn run(
     State(node): State<Arc<Node>>,
     Extension(connection): Extension<Arc<Connection>>,
     request: Request<Body>,
 ) -> Result<Response, ApiError> {
     let Ok(way) = passing::way(&node.upstreams, &request) else {
-        return Ok(here(&node, request).await?.into_response());
+        return Ok(here(&node, &connection, request).await?.into_response());
     };
     let (parts, body) = request.into_parts();
-    let text = body::read(Request::from_parts(parts.clone(), body), BYTES).await?;
-    let request = Request::from_parts(parts, Body::from(text.clone()));
-    if is_about_rooms(&text) {
-        return Ok(here(&node, request).await?.into_response());
+    let (beginning, body) = beginning::read(body, BYTES).await?;
+    let request = Request::from_parts(parts, body);
+    if beginning::addresses(&beginning).iter().any(|path| is_room(path)) {
+        return Ok(here(&node, &connection, request).await?.into_response());
     }
     Ok(node.upstreams.pass(&way, &connection, request).await?)
 }
 
 /// The answers in the order of the requests, each a success or an error; one that fails does not hold up the others.
-async fn here(node: &Arc<Node>, request: Request<Body>) -> Result<Json<Value>, ApiError> {
+async fn here(
+    node: &Arc<Node>,
+    connection: &Connection,
+    request: Request<Body>,
+) -> Result<Json<Value>, ApiError> {
     let (mut parts, body) = request.into_parts();
     let by = Authenticated::from_request_parts(&mut parts, node).await?;
     let ClientAddress(address) = ClientAddress::from_request_parts(&mut parts, node).await?;
@@ -85,6 +81,7 @@ async fn here(node: &Arc<Node>, request: Request<Body>) -> Result<Json<Value>, A
     if requests.len() > REQUESTS {
         return Err(ApiError::bad_request(format!("a batch has at most {REQUESTS} requests")));
     }
+    patience::for_hooks(node, &by.app, connection, requests.len() as u32);
     let (mut answers, mut bytes) = (Vec::with_capacity(requests.len()), 0);
     for part in requests {
         let answered = match conversations::count(node, &by, address) {
@@ -109,12 +106,8 @@ fn too_long() -> Value {
     json!({ "error": ApiError::bad_request(error).to_json() })
 }
 
-/// What cannot be read is not for this server.
-fn is_about_rooms(text: &[u8]) -> bool {
-    let is_room = |address: &Address| {
-        address.path.strip_prefix(CLASS).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
-    };
-    serde_json::from_slice::<Addresses>(text).is_ok_and(|batch| batch.requests.iter().any(is_room))
+fn is_room(path: &str) -> bool {
+    path.strip_prefix(CLASS).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
 }
 
 async fn answer(node: &Arc<Node>, by: &Authenticated, part: Part) -> Result<Value, ApiError> {

@@ -205,6 +205,10 @@ async fn a_call_waits_for_its_hooks() {
     let (class, room) = ("/1.1/classes/_Conversation", json!({ "name": "new", "tr": true }));
     server.ask(As::App, "POST", class, room.clone()).await.ok();
     server.ask(As::App, "PUT", &format!("{class}/{id}"), json!({ "name": "newer" })).await.ok();
+    let part = json!({ "method": "POST", "path": class, "body": room });
+    let batch = json!({ "requests": [part, part] });
+    let answers = server.ask(As::App, "POST", "/1.1/batch", batch).await.ok();
+    assert!(answers[1]["success"]["objectId"].is_string(), "{answers}");
 }
 
 /// Who is not there cannot be taken out.

@@ -164,6 +164,33 @@ async fn a_batch_goes_where_its_requests_belong() {
     assert_eq!(storage.asked().len(), 1, "another app's batch");
 }
 
+/// What is not for us need not fit into what is ours.
+#[tokio::test]
+async fn a_batch_may_be_as_large_as_the_upstream_takes() {
+    let (storage, server) = with_storage("request = \"1MiB\"", "").await;
+    let part = |path: &str| json!({ "method": "POST", "path": path, "body": { "text": "x".repeat(60_000) } });
+    let batch = |parts: Vec<Value>| json!({ "requests": parts }).to_string();
+    let posts = batch(vec![part("/1.1/classes/Post"); 10]);
+    server.ask_raw(As::App, "POST", "/1.1/batch", &posts).await.ok();
+    let asked = storage.only();
+    assert_eq!(asked.header("content-length"), [posts.len().to_string()]);
+    assert!(asked.body == posts, "as it was");
+    let chunked = format!(
+        "Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{posts}\r\n0\r\n\r\n",
+        posts.len()
+    );
+    server.send(&to_storage("POST /1.1/batch", &chunked)).await.ok();
+    assert!(storage.asked()[1].body == posts, "in pieces, too");
+
+    // About rooms it has to fit.
+    let mut parts = vec![part("/1.1/classes/Post"); 9];
+    parts.insert(2, part("/1.1/classes/_Conversation"));
+    server.ask_raw(As::App, "POST", "/1.1/batch", &batch(parts)).await.refused(413, 413);
+    let huge = batch(vec![part("/1.1/classes/Post"); 20]);
+    server.ask_raw(As::App, "POST", "/1.1/batch", &huge).await.refused(413, 413);
+    assert_eq!(storage.asked().len(), 2);
+}
+
 #[tokio::test]
 async fn answers_come_back_as_they_are() {
     let (storage, server) = with_storage("", "").await;
