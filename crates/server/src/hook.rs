@@ -2,6 +2,7 @@
 
 mod answer;
 mod breaker;
+mod complaints;
 mod endpoint;
 mod event;
 mod link;

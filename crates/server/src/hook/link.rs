@@ -25,6 +25,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     breaker::{Breaker, Outcome},
+    complaints::Complaints,
     endpoint::{CallError, Endpoint},
     name::Hook,
     settings::Policy,
@@ -119,6 +120,7 @@ impl Link {
     /// An answer that came and cannot be used: counted, then as any failure.
     pub(super) fn unusable(&self, hook: Hook) -> Result<Value, Unavailable> {
         self.caller.count(hook, CallError::Malformed.name());
+        self.caller.complain(hook, CallError::Malformed);
         self.failed(hook, CallError::Malformed)
     }
 
@@ -141,6 +143,7 @@ impl Link {
 struct Caller {
     endpoint: Endpoint,
     breaker: Mutex<Breaker>,
+    complaints: Mutex<Complaints>,
     places: Semaphore,
     /// The functions that an engine has, as bits; 0 while that is not known.
     functions: AtomicU32,
@@ -154,7 +157,8 @@ impl Caller {
         let places = Semaphore::new(settings.concurrency);
         gauge!("grandstand_hook_breaker_open", "app" => endpoint.app_name().to_owned()).set(0.0);
         let functions = AtomicU32::new(endpoint.wanted().map_or(0, known));
-        Self { endpoint, breaker, places, functions, overflowing: AtomicBool::new(false) }
+        let (complaints, overflowing) = (Mutex::default(), AtomicBool::new(false));
+        Self { endpoint, breaker, complaints, places, functions, overflowing }
     }
 
     fn app(&self) -> &str {
@@ -230,7 +234,25 @@ impl Caller {
         histogram!("grandstand_hook_seconds", &self.labels(hook)).record(begun.elapsed());
         self.count(hook, answer.as_ref().err().map_or("answered", |error| error.name()));
         self.judge(answer.as_ref().err().copied());
+        if let Err(error) = &answer {
+            self.complain(hook, *error);
+        }
         answer
+    }
+
+    /// Says in the log what goes wrong. A wrong secret or path would else be seen in figures only.
+    fn complain(&self, hook: Hook, error: CallError) {
+        let is_known = self.functions.load(Ordering::Relaxed) & KNOWN != 0;
+        // An engine that has not said which functions it has may lack this one.
+        if error == CallError::Absent && !is_known {
+            return;
+        }
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if complaints.are_due(error.name(), Instant::now()) {
+            drop(complaints);
+            let (app, hook, error) = (self.app(), hook.event(), error.name());
+            warn!(app, hook, error, "a hook failed; more of this kind are only counted for a minute");
+        }
     }
 
     /// What a call says about the target.

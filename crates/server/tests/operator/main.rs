@@ -7,6 +7,7 @@ mod desk;
 #[path = "../gateway/guest.rs"]
 #[expect(dead_code, reason = "the gateway's tests need more of it")]
 mod guest;
+mod hooks;
 mod hostile;
 mod keys;
 mod messages;
