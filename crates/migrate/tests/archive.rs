@@ -42,6 +42,7 @@ fn room(number: u64) -> RoomLine {
         creator: Some("anna".to_owned()),
         created_at: Some(1),
         updated_at: Some(2),
+        last_message_at: Some(3),
         attributes: object(json!({ "stage": number })),
         data: object(json!({ "vip": true })),
         row: object(
