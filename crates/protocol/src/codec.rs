@@ -146,7 +146,7 @@ pub fn peer_suffix(peer: &str) -> Bytes {
     envelope.encode_to_vec().into()
 }
 
-fn read_protobuf(format: Format, payload: &[u8]) -> Result<GenericCommand, DecodeError> {
+pub(crate) fn read_protobuf(format: Format, payload: &[u8]) -> Result<GenericCommand, DecodeError> {
     let decoded = match format {
         Format::Base64 => GenericCommand::decode(base64_text::read(payload).ok_or(DecodeError::Base64)?),
         Format::Binary | Format::Json => GenericCommand::decode(payload),
@@ -155,7 +155,7 @@ fn read_protobuf(format: Format, payload: &[u8]) -> Result<GenericCommand, Decod
     decoded.map_err(|_| DecodeError::Protobuf)
 }
 
-fn write_protobuf(format: Format, command: &GenericCommand) -> Encoded {
+pub(crate) fn write_protobuf(format: Format, command: &GenericCommand) -> Encoded {
     let bytes = command.encode_to_vec();
     let payload = match format {
         Format::Base64 => base64_text::write(&bytes).into(),
@@ -164,7 +164,7 @@ fn write_protobuf(format: Format, command: &GenericCommand) -> Encoded {
     Encoded { text: format.is_text(), payload }
 }
 
-fn json_text(payload: Bytes) -> Encoded {
+pub(crate) fn json_text(payload: Bytes) -> Encoded {
     Encoded { text: true, payload }
 }
 

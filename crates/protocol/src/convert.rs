@@ -81,7 +81,7 @@ fn mentions(all: Option<bool>, clients: Vec<String>) -> Mentions {
 }
 
 /// The name of a command and its verb; numbers where this version knows no name.
-fn names(cmd: i32, op: Option<i32>) -> (String, Option<String>) {
+pub(crate) fn names(cmd: i32, op: Option<i32>) -> (String, Option<String>) {
     let family =
         CommandType::try_from(cmd).map_or_else(|_| cmd.to_string(), |cmd| cmd.as_str_name().to_owned());
     let verb =

@@ -163,7 +163,8 @@ pub(crate) fn write_unknown(request: &Request, family: &str, verb: Option<&str>)
 /// The heartbeat of old clients, both ways.
 pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b"{}");
 
-fn flatten(command: &GenericCommand) -> Map<String, Value> {
+/// Envelope and payload in one object.
+pub(crate) fn flatten(command: &GenericCommand) -> Map<String, Value> {
     let envelope = Envelope {
         cmd: command.cmd.map(|_| command.cmd().as_str_name().to_owned()),
         op: command.op.map(|_| command.op().as_str_name().replace('_', "-")),

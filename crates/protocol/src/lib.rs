@@ -10,6 +10,7 @@ mod codec;
 mod command;
 mod convert;
 mod event;
+mod fields;
 mod id;
 mod json;
 pub mod limits;
@@ -25,6 +26,7 @@ pub use command::{
     Signature, StartConversation,
 };
 pub use event::{Change, Downlink, Event, HistoryItem, Patch, Push, Token};
+pub use fields::Fields;
 pub use id::{AppId, ClientId, InvalidClientId, MessageId, RoomId};
 pub use message::{Body, Level, Mentions};
 pub use moderation::{Answer, Ask, Failure, MemberInfo, Moderate, Moderated, Notice, Outcome, Restriction};

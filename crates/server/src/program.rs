@@ -6,6 +6,7 @@ mod development_app;
 mod failure;
 mod log;
 mod operator;
+mod record;
 mod reload;
 mod serve;
 
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags.into_sources()),
         Command::Config { command: ConfigCommand::Check { file } } => check(file),
+        Command::Record(record) => record::run(record),
         Command::Operator(command) => operator::run(command).map_err(Failure::from),
     };
     match outcome {

@@ -5,11 +5,16 @@ use toml::{Table, Value};
 use super::{Finding, Repository};
 
 /// Folder under crates/, its package, and the packages of this workspace that it may build on.
-const CRATES: [(&str, &str, &[&str]); 6] = [
+const CRATES: [(&str, &str, &[&str]); 7] = [
     ("protocol", "grandstand-protocol", &[]),
     ("room", "grandstand-room", &["grandstand-protocol"]),
     ("migrate", "grandstand-migrate", &["grandstand-room", "grandstand-protocol"]),
-    ("server", "grandstand", &["grandstand-migrate", "grandstand-room", "grandstand-protocol"]),
+    ("rehearse", "grandstand-rehearse", &["grandstand-protocol"]),
+    (
+        "server",
+        "grandstand",
+        &["grandstand-migrate", "grandstand-rehearse", "grandstand-room", "grandstand-protocol"],
+    ),
     ("client", "grandstand-client", &["grandstand-protocol"]),
     ("bench", "grandstand-bench", &["grandstand-client", "grandstand-protocol"]),
 ];

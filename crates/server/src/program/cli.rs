@@ -4,7 +4,10 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::operator::Operator;
+use super::{
+    operator::Operator,
+    record::{self, Record},
+};
 use crate::{
     apps::App,
     config::{Flags, Sources, file_limit},
@@ -53,6 +56,9 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Write down what an app and a server say to each other · 录制应用与服务器之间的通信
+    #[command(after_help = record::HELP)]
+    Record(Record),
     #[command(flatten)]
     Operator(Operator),
 }

@@ -36,6 +36,12 @@ pub(super) enum Failure {
     Deaf,
     /// A second signal while connections were ending.
     Interrupted,
+    /// A recording or a comparison did not come to its end.
+    Rehearsal {
+        english: String,
+        chinese: &'static str,
+        wrong_use: bool,
+    },
     /// An operator's command did not come to its end.
     Operator(Trouble),
 }
@@ -45,6 +51,7 @@ impl Failure {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Tls(_) | Self::DevelopmentApp { .. } => ExitCode::from(2),
+            Self::Rehearsal { wrong_use: true, .. } => ExitCode::from(2),
             Self::Operator(trouble) => trouble.exit_code(),
             _ => ExitCode::FAILURE,
         }
@@ -122,6 +129,10 @@ impl fmt::Display for Failure {
             Self::Interrupted => {
                 writeln!(f, "{INTERRUPTED}")?;
                 "收到第二个信号，立即停止；已确认的消息不会丢失。"
+            }
+            Self::Rehearsal { english, chinese, .. } => {
+                writeln!(f, "grandstand: {english}")?;
+                chinese
             }
             Self::Operator(trouble) => return trouble.fmt(f),
         };
