@@ -1,9 +1,8 @@
-//! Rehearsing a move: a recording of what an app and a server say to each other, and what another server says instead.
+//! Rehearsing a move: a recording of what an app and a server say to each other.
 //!
-//! [`record`] is a proxy that writes a recording, [`compare`] replays the app's side of one. Neither knows the rules
-//! of rooms: what a server should say is what the recorded one said.
+//! [`record`] is a proxy that writes a recording. It does not know the rules
+//! of rooms.
 
-pub mod compare;
 pub mod record;
 pub mod recording;
 mod redact;

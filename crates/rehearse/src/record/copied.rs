@@ -96,7 +96,7 @@ pub(super) struct Note {
 
 /// Whose body it is.
 pub(super) enum What {
-    Request(Call),
+    Request(Box<Call>),
     Answer {
         exchange: u64,
         status: u16,

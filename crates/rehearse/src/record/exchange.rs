@@ -111,7 +111,7 @@ async fn call(
     let (parts, body) = request.into_parts();
     let call = redact::call(&shared.redactor, exchange, &parts.method, &parts.uri, &parts.headers);
     let chat = call.chat;
-    let note = Note { shared: Arc::clone(&shared), connection, what: What::Request(call) };
+    let note = Note { shared: Arc::clone(&shared), connection, what: What::Request(Box::new(call)) };
     let mut asked = Request::new(if has_body(&parts.headers) {
         let (sender, channel) = Channel::new(PIECES);
         shared.tasks.spawn(Copy::new(body, sender, shared.redactor.clone()).run(note));

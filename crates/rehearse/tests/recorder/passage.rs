@@ -31,6 +31,7 @@ async fn echo(mut stream: TcpStream) {
         stream.write_all(answer.as_bytes()).await.unwrap();
         return;
     }
+    #[expect(clippy::result_large_err, reason = "the library's signature")]
     let choose = |request: &Request, mut response: Response| {
         assert_eq!(request.uri(), "/socket?a=b");
         assert!(!request.headers().contains_key("sec-websocket-extensions"));
