@@ -82,6 +82,7 @@ async fn the_same_id_is_the_same_broadcast() {
     let words = desk.refused(&[&["broadcast", "x", "--yes"], &wrong[..]].concat(), 1);
     assert!(words.contains("code 4310") && !words.contains("--id"), "nothing has begun: {words}");
     assert_eq!(desk.say(&["broadcast", "x", "--yes"]).code, 2, "--from is needed");
+    assert!(desk.refused(&["broadcast", "-", "--from", "host", "--yes"], 2).contains("the text is empty"));
 }
 
 /// A server that gives these answers, one to a connection, and is gone then; the bodies that it got.

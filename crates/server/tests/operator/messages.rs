@@ -41,6 +41,8 @@ async fn a_message_is_sent_as_it_is() {
     assert!(serde_json::from_str::<Value>(&said.out).unwrap()["msg-id"].is_string(), "{said:?}");
     let push = ann.hear().await;
     assert!(push.transient && push.body == Body::Text("two\nlines".to_owned()), "{push:?}");
+    let said = run(desk.command().args(["message", "send", &room, "-", "--from", "host"]), "\n");
+    assert!(said.code == 2 && said.err.contains("the text is empty"), "{said:?}");
     let words = desk.refused(&["message", "send", "none", "text", "--from", "host"], 1);
     assert!(words.contains("none"), "{words}");
     assert_eq!(desk.say(&["message", "send", &room, "text"]).code, 2, "--from is needed");

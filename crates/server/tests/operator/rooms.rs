@@ -86,9 +86,14 @@ fn what_cannot_be_is_said_with_the_reason() {
     assert!(desk.refused(&["rooms", "create", "--attr", "[]"], 2).contains("--attr has to be a JSON object"));
     assert!(desk.refused(&["rooms", "list", "--where", "{"], 1).contains("400"));
     assert!(desk.refused(&["rooms", "show", ".."], 2).contains("no URL can hold it"));
-    for wrong in
-        [&["rooms"][..], &["rooms", "delete"], &["members"], &["rooms", "show", "a", "b"], &["nonsense"]]
-    {
+    for wrong in [
+        &["rooms"][..],
+        &["rooms", "list", "--limit", "0"],
+        &["rooms", "delete"],
+        &["members"],
+        &["rooms", "show", "a", "b"],
+        &["nonsense"],
+    ] {
         assert_eq!(desk.say(wrong).code, 2, "{wrong:?}");
     }
 }

@@ -102,6 +102,10 @@ async fn send(wanted: Send, desk: &mut Desk) -> Result<(), Trouble> {
 /// What a message says: what SDKs know as a text message, unless it is to be sent as it is.
 pub(super) fn content(text: String, raw: bool) -> Result<String, Trouble> {
     let text = if text == "-" { standard_input()? } else { text };
+    // As of a pipe whose other end failed: the rooms should not hear of that.
+    if text.is_empty() {
+        return Err(Trouble::usage("there is nothing to say: the text is empty", "消息是空的，没有发送。"));
+    }
     Ok(if raw { text } else { json!({ "_lctype": -1, "_lctext": text }).to_string() })
 }
 

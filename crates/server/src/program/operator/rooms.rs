@@ -64,7 +64,7 @@ struct List {
     #[arg(long, value_name = "FIELD", allow_hyphen_values = true)]
     order: Option<String>,
     /// So many at most · 最多列出多少个
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }
 
