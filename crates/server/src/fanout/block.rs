@@ -216,7 +216,7 @@ impl Block {
         let mut all = 0;
         for member in members.iter_mut() {
             if member.own.is_some() {
-                if member.catch_up(moment, work) == Progress::More {
+                if member.catch_up(moment, work, false) == Progress::More {
                     // The next round may pass this block over.
                     member.outbox.fetch_later(&member.session);
                 }
@@ -249,7 +249,7 @@ impl Block {
         let Some(member) = members.iter_mut().find(|member| Arc::ptr_eq(&member.session, session)) else {
             return Progress::Done;
         };
-        let progress = member.catch_up(self.moment(hub), work);
+        let progress = member.catch_up(self.moment(hub), work, true);
         member.fall_in(hub, *cursor);
         hub.stage().count(work.counts.drain(..));
         progress
@@ -351,10 +351,10 @@ impl Member {
 
     /// Drops what is too far behind, writes what the socket takes.
     ///
-    /// It is behind if its socket is full, or has refused something since it last had everything; else it is not to
-    /// blame for what it has not been given yet. Only a full socket is closed for the HIGH frames that wait: before any
-    /// other there may be just a reply of this moment, or more than one write carries.
-    fn catch_up(&mut self, moment: Moment<'_>, work: &mut Work) -> Progress {
+    /// It is behind if its connection fetches for it, or its socket is full. The member is to blame for that if its
+    /// socket has refused something since it last had everything, else the node is. Only a full socket is closed for the
+    /// HIGH frames that wait: before any other there may be just a reply of this moment, or more than one write carries.
+    fn catch_up(&mut self, moment: Moment<'_>, work: &mut Work, is_fetching: bool) -> Progress {
         let Moment { hub, now, keep, class } = moment;
         let Some(own) = &mut self.own else { return Progress::Done };
         let way = self.outbox.way();
@@ -363,8 +363,11 @@ impl Member {
             let stage = hub.stage();
             own.is_slow |= is_full;
             let cursor = &mut own.cursor;
-            let mut shed =
-                if own.is_slow { stage.ring.shed(cursor, now) } else { stage.ring.overrun(cursor) };
+            let is_behind = is_fetching || is_full;
+            let mut shed = if is_behind { stage.ring.shed(cursor, now) } else { stage.ring.overrun(cursor) };
+            if !own.is_slow {
+                shed.dropped.iter_mut().for_each(|dropped| dropped.cause = Cause::Overrun);
+            }
             shed.high_lost &= is_full || stage.ring.has_lost_high(cursor);
             let exempt = self.session.exempt();
             if is_clear && !shed.high_lost {

@@ -10,6 +10,7 @@ use std::{
 
 use grandstand_protocol::{AppId, Body, ClientId, Event, Format, Level, Mentions, MessageId, Push, RoomId};
 use grandstand_room::{
+    account::Outcomes,
     clock::Millis,
     session::{Device, Identity, Login, SessionId},
     switches::OneRoomPer,
@@ -220,6 +221,18 @@ impl Room {
         drop(session);
         let bytes = block_on(reading).unwrap();
         Received { name, texts: texts(&bytes) }
+    }
+
+    /// Until a flusher has gone on without a member.
+    pub(super) fn leave_behind(&self) {
+        while self.hub.alone() == 0 {
+            thread::yield_now();
+        }
+    }
+
+    /// What became of the messages of a level.
+    pub(super) fn outcomes(&self, level: Level) -> Outcomes {
+        self.hub.account().totals.level(level).outcomes
     }
 
     /// All that was for somebody was written or counted otherwise; what was written was received.
