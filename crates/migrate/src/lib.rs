@@ -3,3 +3,4 @@
 pub mod archive;
 pub mod conversation;
 pub mod rows;
+pub mod export;

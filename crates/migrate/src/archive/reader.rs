@@ -47,6 +47,10 @@ impl ArchiveReader {
         Ok(Self { folder, manifest })
     }
 
+    pub(super) fn of(folder: PathBuf, manifest: Manifest) -> Self {
+        Self { folder, manifest }
+    }
+
     /// What is in it.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {

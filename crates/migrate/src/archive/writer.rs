@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    About, ArchiveError, Counts, MAX_LINE, Manifest, MessageLine, RestrictionLine, RoleLine, RoomLine,
-    SEGMENT,
+    About, ArchiveError, ArchiveReader, Counts, MAX_LINE, Manifest, MessageLine, RestrictionLine, RoleLine,
+    RoomLine, SEGMENT,
     manifest::{FileEntry, Section},
     reader::sha256,
 };
@@ -125,6 +125,17 @@ impl ArchiveWriter {
             }
         }
         counts
+    }
+
+    /// What is sealed, to be read back.
+    ///
+    /// # Errors
+    /// When a list cannot be read.
+    pub fn reader(&self) -> Result<ArchiveReader, ArchiveError> {
+        let files: Result<Vec<FileEntry>, ArchiveError> =
+            self.sealed.files.iter().map(|file| self.entry(file)).collect();
+        let manifest = Manifest::new(self.sealed.about.clone(), files?, None, false);
+        Ok(ArchiveReader::of(self.folder.clone(), manifest))
     }
 
     /// Rows written since the last seal.
