@@ -2,5 +2,5 @@
 
 pub mod archive;
 pub mod conversation;
-pub mod rows;
 pub mod export;
+pub mod rows;

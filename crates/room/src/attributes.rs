@@ -149,6 +149,39 @@ pub fn room_data(attributes: Option<&str>, limit: usize) -> Result<Map<String, V
     Ok(AttributeUpdate { steps }.apply(&Map::new(), limit)?.data)
 }
 
+/// What a row from elsewhere brings along, less what would harm clients; and why that is so.
+#[must_use]
+pub fn imported(columns: Map<String, Value>) -> (Map<String, Value>, Vec<UpdateError>) {
+    let (mut data, mut refused) = (Map::new(), Vec::new());
+    for (key, value) in columns {
+        if value.is_null() || is_reserved(&key) {
+            continue;
+        }
+        match column(&key, &value) {
+            Ok(()) => {
+                data.insert(key, value);
+            }
+            Err(error) => refused.push(error),
+        }
+    }
+    (data, refused)
+}
+
+fn column(key: &str, value: &Value) -> Result<(), UpdateError> {
+    let bad = |problem| Err(UpdateError::BadValue { key: excerpt(key), problem });
+    let problem = |problem| UpdateError::Key { key: excerpt(key), problem };
+    match path(key).map_err(problem)?.len() {
+        1 => {}
+        _ => return Err(problem("it has a dot")),
+    }
+    match (key, value) {
+        _ if is_deeper(value, DEPTH) => bad("is nested more than 32 levels deep"),
+        ("name", value) if !value.is_string() => bad("must be text"),
+        ("attr", value) if !value.is_object() => bad("must be an object"),
+        _ => Ok(()),
+    }
+}
+
 /// Whether a value has more than `levels` levels of objects and arrays.
 pub(crate) fn is_deeper(value: &Value, levels: usize) -> bool {
     match value {

@@ -14,6 +14,7 @@ mod exclusive;
 pub mod fanout;
 pub mod gateway;
 pub mod hook;
+pub mod import;
 mod moderation;
 pub mod node;
 mod positions;

@@ -4,8 +4,10 @@ mod announcement;
 mod cli;
 mod development_app;
 mod failure;
+mod import;
 mod log;
 mod operator;
+mod progress;
 mod record;
 mod reload;
 mod serve;
@@ -31,6 +33,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags.into_sources()),
         Command::Config { command: ConfigCommand::Check { file } } => check(file),
+        Command::Import(import) => import::run(import),
         Command::Record(record) => record::run(record),
         Command::Operator(command) => operator::run(command).map_err(Failure::from),
     };

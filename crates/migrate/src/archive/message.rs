@@ -30,6 +30,8 @@ pub struct MessageLine {
     pub patched_at: Option<i64>,
     /// Whether it was taken back.
     pub recalled: bool,
+    /// The only ones who got it, if not everybody did.
+    pub audience: Option<Vec<String>>,
     /// Where it came from.
     pub ip: Option<String>,
     /// When its receiver confirmed it, in Unix milliseconds: of conversations that are no rooms.
@@ -57,6 +59,7 @@ impl MessageLine {
             mentions: Vec::new(),
             patched_at: None,
             recalled: false,
+            audience: None,
             ip: None,
             ack_at: None,
             extra: Map::new(),
@@ -89,6 +92,8 @@ struct Written<'a> {
     patched_at: Option<i64>,
     #[serde(default, skip_serializing_if = "is_false")]
     recalled: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    audience: Option<Cow<'a, [String]>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     ip: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -120,6 +125,7 @@ impl Serialize for MessageLine {
             mentions: (&self.mentions).into(),
             patched_at: self.patched_at,
             recalled: self.recalled,
+            audience: self.audience.as_ref().map(Into::into),
             ip: self.ip.as_ref().map(Into::into),
             ack_at: self.ack_at,
             extra: self.extra.clone(),
@@ -151,6 +157,7 @@ impl<'de> Deserialize<'de> for MessageLine {
             mentions: written.mentions.into_owned(),
             patched_at: written.patched_at,
             recalled: written.recalled,
+            audience: written.audience.map(Cow::into_owned),
             ip: written.ip.map(Cow::into_owned),
             ack_at: written.ack_at,
             extra: written.extra,
@@ -188,6 +195,7 @@ mod tests {
             mentions: vec!["b".to_owned()],
             patched_at: Some(2),
             recalled: true,
+            audience: Some(vec!["c".to_owned()]),
             ip: Some("::1".to_owned()),
             ack_at: Some(3),
             extra: json!({ "is-room": true }).as_object().cloned().unwrap(),
@@ -195,7 +203,7 @@ mod tests {
         };
         check(
             &line,
-            r#"{"id":"m","room":"r","from":"a","timestamp":1,"binary":"AP8=","level":"high","mentionAll":true,"mentions":["b"],"patchedAt":2,"recalled":true,"ip":"::1","ackAt":3,"extra":{"is-room":true}}"#,
+            r#"{"id":"m","room":"r","from":"a","timestamp":1,"binary":"AP8=","level":"high","mentionAll":true,"mentions":["b"],"patchedAt":2,"recalled":true,"audience":["c"],"ip":"::1","ackAt":3,"extra":{"is-room":true}}"#,
         );
     }
 

@@ -51,6 +51,12 @@ impl ArchiveReader {
         Self { folder, manifest }
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What is in it.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {

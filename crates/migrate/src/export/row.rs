@@ -74,6 +74,7 @@ pub(super) fn line(row: Map<String, Value>) -> Option<RoomLine> {
         creator: text("c"),
         created_at: row.get("createdAt").and_then(time),
         updated_at: row.get("updatedAt").and_then(time),
+        last_message_at: row.get("lm").and_then(time),
         attributes,
         data: data.collect(),
         row,

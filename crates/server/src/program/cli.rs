@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
+    import::{self, Import},
     operator::Operator,
     record::{self, Record},
 };
@@ -56,6 +57,9 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ConfigCommand,
     },
+    /// Take rooms and history from an archive or from LeanCloud's export · 导入归档或 LeanCloud 导出的数据
+    #[command(after_help = import::HELP)]
+    Import(Import),
     /// Write down what an app and a server say to each other · 录制应用与服务器之间的通信
     #[command(after_help = record::HELP)]
     Record(Record),

@@ -36,8 +36,8 @@ pub(super) enum Failure {
     Deaf,
     /// A second signal while connections were ending.
     Interrupted,
-    /// A recording or a comparison did not come to its end.
-    Rehearsal {
+    /// A command did not come to its end, in its own words.
+    Said {
         english: String,
         chinese: &'static str,
         wrong_use: bool,
@@ -51,7 +51,7 @@ impl Failure {
     pub(super) fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) | Self::Tls(_) | Self::DevelopmentApp { .. } => ExitCode::from(2),
-            Self::Rehearsal { wrong_use: true, .. } => ExitCode::from(2),
+            Self::Said { wrong_use: true, .. } => ExitCode::from(2),
             Self::Operator(trouble) => trouble.exit_code(),
             _ => ExitCode::FAILURE,
         }
@@ -66,17 +66,7 @@ const INTERRUPTED: &str = "grandstand: stopped at once, by a second signal; ackn
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let chinese = match self {
-            Self::Config(error) => {
-                for line in error.to_string().lines() {
-                    writeln!(f, "grandstand: {line}")?;
-                }
-                match error {
-                    ConfigError::Unreadable { .. } => "读不到配置文件，请检查路径和权限。",
-                    ConfigError::Malformed { .. } | ConfigError::Refused(_) => {
-                        "配置有误，请按上面的提示修改。"
-                    }
-                }
-            }
+            Self::Config(error) => config(f, error)?,
             Self::Tls(error) => {
                 writeln!(f, "grandstand: {error}")?;
                 "证书或私钥不可用。"
@@ -130,7 +120,7 @@ impl fmt::Display for Failure {
                 writeln!(f, "{INTERRUPTED}")?;
                 "收到第二个信号，立即停止；已确认的消息不会丢失。"
             }
-            Self::Rehearsal { english, chinese, .. } => {
+            Self::Said { english, chinese, .. } => {
                 writeln!(f, "grandstand: {english}")?;
                 chinese
             }
@@ -138,6 +128,17 @@ impl fmt::Display for Failure {
         };
         write!(f, "{chinese}")
     }
+}
+
+/// What is wrong with a configuration; returns the Chinese words.
+fn config(f: &mut fmt::Formatter<'_>, error: &ConfigError) -> Result<&'static str, fmt::Error> {
+    for line in error.to_string().lines() {
+        writeln!(f, "grandstand: {line}")?;
+    }
+    Ok(match error {
+        ConfigError::Unreadable { .. } => "读不到配置文件，请检查路径和权限。",
+        ConfigError::Malformed { .. } | ConfigError::Refused(_) => "配置有误，请按上面的提示修改。",
+    })
 }
 
 fn why_not_bound(cause: &io::Error) -> String {

@@ -107,6 +107,6 @@ impl From<RecordError> for Failure {
             RecordError::Exists(_) => ("录制文件已存在，请换一个文件名。", true),
             RecordError::Write { .. } => ("无法写入录制文件，请检查磁盘空间和权限。", false),
         };
-        Self::Rehearsal { english: error.to_string(), chinese, wrong_use }
+        Self::Said { english: error.to_string(), chinese, wrong_use }
     }
 }
