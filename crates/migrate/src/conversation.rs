@@ -122,7 +122,7 @@ fn creator(row: &Map<String, Value>) -> Option<String> {
 }
 
 /// A date as LeanCloud writes it: ISO 8601, the same in an object, or Unix milliseconds.
-fn moment(value: &Value) -> Option<i64> {
+pub(crate) fn moment(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|ms| ms as i64)),
         Value::String(text) => Millis::from_iso(text).map(|time| time.0),

@@ -208,7 +208,7 @@ impl Run {
     fn remember_rooms(&mut self) -> Result<(), ExportError> {
         for line in self.writer.reader()?.rooms() {
             let line = line?;
-            self.rooms.insert(line.id, rooms::last_message(&line.row));
+            self.rooms.insert(line.id, line.last_message_at);
         }
         Ok(())
     }

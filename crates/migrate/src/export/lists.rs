@@ -8,9 +8,11 @@ use super::{
     List, Run,
     cursor::{Lists, Place},
     failure::{ExportError, Refusal},
-    row,
 };
-use crate::archive::{RestrictionLine, RoleLine, SourceKind};
+use crate::{
+    archive::{RestrictionLine, RoleLine, SourceKind},
+    conversation::moment,
+};
 
 /// Clients of a page: LeanCloud's SDKs ask for no more.
 const PAGE: usize = 100;
@@ -88,7 +90,7 @@ impl Run {
             let before = lines.len();
             for client in clients.iter().filter_map(Value::as_str) {
                 if known.insert(client.to_owned()) {
-                    let until = answer["until"].get(client).and_then(row::time);
+                    let until = answer["until"].get(client).and_then(moment);
                     lines.push(RestrictionLine { room: room.to_owned(), client: client.to_owned(), until });
                 }
             }

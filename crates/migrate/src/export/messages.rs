@@ -14,9 +14,12 @@ use super::{
     failure::ExportError,
     page::Page,
     rooms::IDS,
-    row::Kind,
+    row::kind,
 };
-use crate::archive::{MessageLine, SourceKind};
+use crate::{
+    archive::{MessageLine, SourceKind},
+    conversation::Kind,
+};
 
 /// How often a page that does not fit is asked for again.
 const REPEATS: u32 = 4;
@@ -226,7 +229,7 @@ impl Run {
         }
         for ids in strangers.chunks(IDS) {
             // What else is found was counted with the list of rooms.
-            for row in self.look_up(ids).await?.into_iter().filter(|row| Kind::of(row) == Kind::Room) {
+            for row in self.look_up(ids).await?.into_iter().filter(|row| kind(row) == Kind::Room) {
                 self.keep_room(row)?;
             }
         }

@@ -9,11 +9,10 @@ use grandstand_room::clock::Millis;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{
-    Run,
-    cursor::Place,
-    failure::ExportError,
-    row::{self, Kind},
+use super::{Run, cursor::Place, failure::ExportError, row::kind};
+use crate::{
+    archive::RoomLine,
+    conversation::{Kind, moment},
 };
 
 /// Rows of a page, at most.
@@ -86,7 +85,7 @@ impl Run {
         let rows = self.look_up(ids).await?;
         for id in ids {
             let row = rows.iter().find(|row| row.get("objectId").and_then(Value::as_str) == Some(id));
-            let row = row.filter(|row| Kind::of(row) == Kind::Room);
+            let row = row.filter(|row| kind(row) == Kind::Room);
             let row = row.ok_or_else(|| ExportError::NoRoom(id.clone()))?;
             self.keep_room(row.clone())?;
         }
@@ -102,20 +101,24 @@ impl Run {
     /// Adds a row, if it is a room that is not there yet; else counts it. Returns the id of a new room.
     pub(super) fn keep_room(&mut self, row: Row) -> Result<Option<String>, ExportError> {
         let others = &mut self.cursor.report.other_conversations;
-        match Kind::of(&row) {
+        match kind(&row) {
             Kind::Ordinary => others.ordinary += 1,
             Kind::Service => others.service += 1,
             Kind::Temporary => others.temporary += 1,
             Kind::Room => {
-                let Some(line) = row::line(row.clone()) else {
-                    self.cursor.report.missing("a row of the list of rooms has no objectId", row.into());
-                    return Ok(None);
+                let line = match RoomLine::of_row(row.clone()) {
+                    Ok(line) => line,
+                    Err(error) => {
+                        let what = format!("a row of the list of rooms cannot be used: {error}");
+                        self.cursor.report.missing(what, row.into());
+                        return Ok(None);
+                    }
                 };
                 if self.rooms.contains_key(&line.id) {
                     return Ok(None);
                 }
                 self.writer.room(&line)?;
-                self.rooms.insert(line.id.clone(), last_message(&line.row));
+                self.rooms.insert(line.id.clone(), line.last_message_at);
                 self.tell();
                 return Ok(Some(line.id));
             }
@@ -133,7 +136,7 @@ impl Run {
                 other => break other?,
             }
         };
-        let times: Vec<i64> = rows.iter().filter_map(|row| row::time(row.get("createdAt")?)).collect();
+        let times: Vec<i64> = rows.iter().filter_map(|row| moment(row.get("createdAt")?)).collect();
         if times.iter().any(|time| !window.has(*time)) {
             self.cursor.report.note("the server passes over `where`: the list of rooms was read by `skip`");
             windows.todo.clear();
@@ -240,11 +243,6 @@ impl Window {
 
 fn id(row: &Row) -> String {
     row.get("objectId").and_then(Value::as_str).unwrap_or_default().to_owned()
-}
-
-/// When a room's last message came, by its row.
-pub(super) fn last_message(row: &Row) -> Option<i64> {
-    row.get("lm").and_then(row::time)
 }
 
 #[cfg(test)]
