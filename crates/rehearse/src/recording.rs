@@ -70,6 +70,9 @@ pub enum Event {
     /// A message that is a command.
     Command {
         from: Side,
+        /// Whether it came as text.
+        #[serde(skip_serializing_if = "is_false", default)]
+        text: bool,
         fields: Map<String, Value>,
         /// Bytes of fields that the schema does not have.
         #[serde(skip_serializing_if = "is_zero", default)]
@@ -176,6 +179,11 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 /// Why a file is no recording.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -260,7 +268,7 @@ mod tests {
             body: Body::None,
         };
         let events = [
-            Event::Command { from: Side::App, fields, unknown: 0 },
+            Event::Command { from: Side::App, text: true, fields, unknown: 0 },
             Event::Close { from: Side::Server, code: Some(4108), reason: String::new() },
             Event::Request(Box::new(request)),
             Event::Answer { exchange: 1, status: 200, body: Body::Json(serde_json::json!({"a": 1})) },

@@ -73,6 +73,11 @@ impl Redactor {
         digest.content()
     }
 
+    /// The same for bytes that are written as Base64.
+    pub(crate) fn content_of_base64(&self, text: &str) -> Content {
+        self.content(&BASE64_STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec()))
+    }
+
     /// A digest of what comes in pieces.
     pub(crate) fn digest(&self) -> Digest {
         Digest { mac: Hmac::new_from_slice(&self.key).expect("any length is a key"), bytes: 0 }
@@ -102,14 +107,15 @@ impl Redactor {
     }
 
     fn redacted(&self, kind: Kind, text: &str) -> Value {
-        let decoded = (kind == Kind::Bytes).then(|| BASE64_STANDARD.decode(text).ok()).flatten();
-        let bytes = decoded.as_deref().unwrap_or(text.as_bytes());
         let name = match kind {
             Kind::Text => "text",
             Kind::Bytes => "bytes",
             Kind::Secret => "secret",
         };
-        let Content { bytes, digest } = self.content(bytes);
+        let Content { bytes, digest } = match kind {
+            Kind::Bytes => self.content_of_base64(text),
+            Kind::Text | Kind::Secret => self.content(text.as_bytes()),
+        };
         let mut value = json!({ "redacted": name, "bytes": bytes, "digest": digest });
         // The kind of a typed message decides what servers do with it.
         if kind == Kind::Text

@@ -89,6 +89,12 @@ impl Server {
         HeaderValue::from_str(self.authority()).unwrap_or_else(|_| HeaderValue::from_static("invalid"))
     }
 
+    /// The URL of a WebSocket at this path.
+    pub(crate) fn web_socket_url(&self, path: &PathAndQuery) -> String {
+        let scheme = if self.tls { "wss" } else { "ws" };
+        format!("{scheme}://{}{path}", self.authority())
+    }
+
     /// Connects, over TLS where the URL says so.
     pub(crate) async fn connect(&self) -> io::Result<BoxedStream> {
         timeout(CONNECT, self.dial()).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))

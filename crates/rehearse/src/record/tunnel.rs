@@ -136,7 +136,7 @@ impl Way<'_> {
         match read {
             Ok(Fields { mut object, unknown }) => {
                 self.shared.redactor.command(&mut object);
-                Event::Command { from, fields: object, unknown }
+                Event::Command { from, text, fields: object, unknown }
             }
             Err(note) => Event::Message { from, text, content: self.shared.redactor.content(payload), note },
         }
