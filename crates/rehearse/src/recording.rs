@@ -56,6 +56,9 @@ pub enum Event {
         path: String,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         subprotocol: Option<String>,
+        /// The same as a parameter of the URL, as old SDKs name it.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        in_url: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none", default)]
         agent: Option<String>,
         #[serde(skip_serializing_if = "Option::is_none", default)]

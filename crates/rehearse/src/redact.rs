@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use crate::recording::Content;
 
-pub(crate) use self::call::{Call, call};
+pub(crate) use self::call::{Call, call, parameter};
 
 /// Bytes of a digest: enough that no two values of a recording share one.
 const DIGEST: usize = 16;

@@ -79,6 +79,16 @@ impl Server {
         self.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"))
     }
 
+    /// The same with what somebody adds to it.
+    pub(crate) fn path_with(&self, more: Option<&str>) -> PathAndQuery {
+        let path = self.path();
+        let joined = more.map(|more| {
+            let separator = if path.query().is_some() { '&' } else { '?' };
+            format!("{path}{separator}{more}")
+        });
+        joined.and_then(|joined| joined.parse().ok()).unwrap_or(path)
+    }
+
     /// Host and port as in the URL.
     pub(crate) fn authority(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())

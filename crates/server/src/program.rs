@@ -2,6 +2,7 @@
 
 mod announcement;
 mod cli;
+mod compare;
 mod development_app;
 mod failure;
 mod import;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(flags.into_sources()),
         Command::Config { command: ConfigCommand::Check { file } } => check(file),
         Command::Import(import) => import::run(import),
+        Command::Compare(compare) => compare::run(compare),
         Command::Record(record) => record::run(record),
         Command::Operator(command) => operator::run(command).map_err(Failure::from),
     };

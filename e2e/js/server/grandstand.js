@@ -19,7 +19,8 @@ export const APP = {
 const children = new Set();
 process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
 
-function binary() {
+/** The program under test. */
+export function binary() {
   const places = [
     process.env.GRANDSTAND_BIN,
     path.join(ROOT, 'target/release/grandstand'),

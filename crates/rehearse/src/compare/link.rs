@@ -21,6 +21,7 @@ use tokio_tungstenite::{
     },
 };
 
+use super::call::encoded;
 use crate::{Server, upstream::BoxedStream};
 
 /// History pages of a thousand long messages are below.
@@ -66,9 +67,15 @@ pub(super) struct Agreed {
 }
 
 /// Asks for a WebSocket.
-pub(super) async fn open(server: &Server, subprotocol: Option<&str>) -> io::Result<Agreed> {
+pub(super) async fn open(
+    server: &Server,
+    subprotocol: Option<&str>,
+    in_url: Option<&str>,
+) -> io::Result<Agreed> {
     let stream = server.connect().await?;
-    let uri = server.web_socket_url(&server.path()).parse().map_err(io::Error::other)?;
+    let named = in_url.map(|name| format!("subprotocol={}", encoded(name)));
+    let uri = server.web_socket_url(&server.path_with(named.as_deref()));
+    let uri = uri.parse().map_err(io::Error::other)?;
     let mut request = ClientRequestBuilder::new(uri);
     if let Some(name) = subprotocol {
         request = request.with_sub_protocol(name);

@@ -71,6 +71,7 @@ impl<'a> Replay<'a> {
         };
         let translator = Translator {
             app: settings.app.clone(),
+            run: format!("{:08x}", rand::random::<u32>()),
             made: Made::default(),
             tokens: HashMap::new(),
             redactor: Redactor::new(recording.header.texts_kept),
@@ -98,7 +99,9 @@ impl<'a> Replay<'a> {
     async fn step(&mut self, index: usize, line: &Line) {
         let connection = line.connection;
         match &line.event {
-            Event::Upgrade { subprotocol, .. } => self.open(index, connection, subprotocol.as_deref()).await,
+            Event::Upgrade { subprotocol, in_url, .. } => {
+                self.open(index, connection, subprotocol.as_deref(), in_url.as_deref()).await;
+            }
             Event::Upgraded { status, subprotocol } => {
                 self.opened(index, connection, *status, subprotocol.as_deref());
             }
@@ -124,9 +127,11 @@ impl<'a> Replay<'a> {
         }
     }
 
-    async fn open(&mut self, index: usize, connection: u64, subprotocol: Option<&str>) {
+    async fn open(&mut self, index: usize, connection: u64, subprotocol: Option<&str>, in_url: Option<&str>) {
+        let named = in_url.and_then(|name| Subprotocol::from_name(name).ok());
         let mut stage = Stage::default();
-        match link::open(&self.socket, subprotocol).await {
+        stage.format = named.map(|named| named.format);
+        match link::open(&self.socket, subprotocol, in_url).await {
             Ok(agreed) => stage.agreed = Some(agreed),
             Err(cause) => {
                 let actual = Some(cause.to_string().into());
@@ -143,7 +148,8 @@ impl<'a> Replay<'a> {
         };
         if let Some(socket) = socket {
             let format = subprotocol.and_then(|name| Subprotocol::from_name(name).ok());
-            let format = format.map_or_else(|| unnamed(self.recording, connection), |named| named.format);
+            let format = format.map(|named| named.format).or(stage.format);
+            let format = format.unwrap_or_else(|| unnamed(self.recording, connection));
             stage.format = Some(format);
             if status == 101 {
                 let mail = self.sender.clone();

@@ -23,6 +23,8 @@ const TIMES_OF: [(&str, &str); 5] = [
 /// Turns what was recorded into what is sent.
 pub(super) struct Translator {
     pub(super) app: String,
+    /// Tells this comparison from others with the same recording.
+    pub(super) run: String,
     pub(super) made: Made,
     /// By digest, the tokens that this server gave.
     pub(super) tokens: HashMap<String, String>,
@@ -60,10 +62,9 @@ impl Translator {
         match recorded {
             Value::Object(object) => Value::Object(self.object(ties, object)),
             Value::Array(items) => items.iter().map(|item| self.value(ties, key, item)).collect(),
-            Value::String(text) if key == "appId" => {
-                let _ = text;
-                self.app.clone().into()
-            }
+            Value::String(_) if key == "appId" => self.app.clone().into(),
+            // A server takes a token that it knows for a resend: of an earlier comparison, it must not know any.
+            Value::String(token) if key == "dt" => format!("{token}-{}", self.run).into(),
             Value::String(text) if Field::of(key) == Field::Id && !text.is_empty() => {
                 ties.ids.pin(text).into()
             }
@@ -119,16 +120,21 @@ mod tests {
         ties.ids.learn("m1", "M1");
         ties.times.learn_message("m1", now + 77);
         let redactor = Redactor::new(false);
-        let mut translator =
-            Translator { app: "mine".to_owned(), made: Made::default(), tokens: HashMap::new(), redactor };
+        let mut translator = Translator {
+            app: "mine".to_owned(),
+            run: "7".to_owned(),
+            made: Made::default(),
+            tokens: HashMap::new(),
+            redactor,
+        };
         let sent = json!({
             "appId": "theirs", "cid": "r1", "mid": "m1", "t": then + 3, "tt": then + 5, "where": {"objectId": {"$in": ["r1", "r2"]}},
-            "msg": {"redacted": "text", "bytes": 10, "digest": "d1"}, "limit": 5, "name": "r1",
+            "msg": {"redacted": "text", "bytes": 10, "digest": "d1"}, "limit": 5, "name": "r1", "dt": "x",
         });
         let sent = Value::Object(translator.object(&mut ties, sent.as_object().unwrap()));
         let expected = json!({
             "appId": "mine", "cid": "R1", "mid": "M1", "t": now + 77, "tt": now + 5,
-            "where": {"objectId": {"$in": ["R1", "r2"]}}, "msg": "d1d1d1d1d1", "limit": 5, "name": "R1",
+            "where": {"objectId": {"$in": ["R1", "r2"]}}, "msg": "d1d1d1d1d1", "limit": 5, "name": "R1", "dt": "x-7",
         });
         assert_eq!(sent, expected);
         let digest = translator.redactor.content(b"d1d1d1d1d1").digest;

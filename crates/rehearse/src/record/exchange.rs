@@ -61,15 +61,20 @@ async fn upgrade(
 ) -> Result<Response<Answered>, Unanswered> {
     let text = |headers: &HeaderMap, name| Some(headers.get(name)?.to_str().ok()?.to_owned());
     let headers = request.headers();
+    let in_url = redact::parameter(request.uri(), "subprotocol");
     let asked = Event::Upgrade {
         path: request.uri().path().to_owned(),
+        in_url: in_url.clone(),
         subprotocol: text(headers, SEC_WEBSOCKET_PROTOCOL.as_str()),
         agent: text(headers, "user-agent"),
         origin: text(headers, "origin"),
     };
     shared.journal.note(connection, asked).await;
     let server = shared.routes.resolve(request.uri());
-    let path = server.as_ref().map_or_else(|| path_of(request.uri()), Server::path);
+    let path = match &server {
+        Some(server) => server.path_with(request.uri().query()),
+        None => path_of(request.uri()),
+    };
     let server = server.unwrap_or_else(|| shared.to.clone());
     let app: OnUpgrade = hyper::upgrade::on(&mut request);
     let (parts, _) = request.into_parts();
@@ -86,7 +91,8 @@ async fn upgrade(
         }
     };
     let subprotocol = text(answer.headers(), SEC_WEBSOCKET_PROTOCOL.as_str());
-    let format = subprotocol.as_deref().and_then(|name| Subprotocol::from_name(name).ok());
+    let format = subprotocol.as_deref().or(in_url.as_deref());
+    let format = format.and_then(|name| Subprotocol::from_name(name).ok());
     let status = answer.status();
     shared.journal.note(connection, Event::Upgraded { status: status.as_u16(), subprotocol }).await;
     if status != StatusCode::SWITCHING_PROTOCOLS {

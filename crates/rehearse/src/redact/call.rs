@@ -100,6 +100,14 @@ fn beginning(path: &str) -> String {
     }
 }
 
+/// A parameter of a URL.
+pub(crate) fn parameter(uri: &Uri, name: &str) -> Option<String> {
+    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(key, value)| (decoded(key), decoded(value)))
+        .find_map(|(key, value)| (key == name).then_some(value))
+}
+
 fn query(redactor: &Redactor, text: &str) -> Vec<(String, Value)> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
+    compare::{self, Compare},
     import::{self, Import},
     operator::Operator,
     record::{self, Record},
@@ -63,6 +64,9 @@ pub(super) enum Command {
     /// Write down what an app and a server say to each other · 录制应用与服务器之间的通信
     #[command(after_help = record::HELP)]
     Record(Record),
+    /// Say what a recording says to another server, and list what is answered otherwise · 用录制内容对比另一台服务器
+    #[command(after_help = compare::HELP)]
+    Compare(Compare),
     #[command(flatten)]
     Operator(Operator),
 }

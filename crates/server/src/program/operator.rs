@@ -30,8 +30,13 @@ use std::io;
 
 use clap::{Args, Subcommand};
 
-pub(super) use self::trouble::Trouble;
 use self::{client::Client, connection::Connection, output::Output};
+pub(super) use self::{
+    connection::read_key,
+    output::json as harmless_json,
+    text::{duration, shown},
+    trouble::Trouble,
+};
 
 /// What an operator asks for.
 #[derive(Debug, Subcommand)]

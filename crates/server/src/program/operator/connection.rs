@@ -99,7 +99,7 @@ fn given(text: Option<&str>) -> Option<&str> {
 }
 
 /// The key is what stands in the file, less the spaces and line ends around it.
-fn read_key(path: &Path) -> Result<String, Trouble> {
+pub(in crate::program) fn read_key(path: &Path) -> Result<String, Trouble> {
     let failed = |cause: io::Error| Trouble::File { path: path.to_owned(), cause };
     let file = File::open(path).map_err(failed)?;
     let mut text = String::new();

@@ -105,7 +105,7 @@ impl Table {
 }
 
 /// In one line, and harmless on a terminal.
-pub(super) fn json(value: &Value) -> String {
+pub(in crate::program) fn json(value: &Value) -> String {
     let mut bytes = Vec::new();
     // A value of ours always has text keys, and a vector takes everything.
     let _ = value.serialize(&mut Serializer::with_formatter(&mut bytes, Harmless));

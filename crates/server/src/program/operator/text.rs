@@ -9,7 +9,7 @@ use grandstand_room::clock::Millis;
 /// Ids and messages are anything that a client likes: line ends that forge a row, escape sequences that clear the
 /// screen or set a title, characters that turn the direction of writing. A backslash is doubled, so that two texts never
 /// look the same.
-pub(super) fn shown(text: &str) -> String {
+pub(in crate::program) fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
@@ -56,7 +56,7 @@ pub(super) fn is_unshown(char: char) -> bool {
 }
 
 /// A duration as people write it: `90s`, `10m`, `2h`, `7d`, `1h 30m`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(in crate::program) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = "a duration is written 30s, 10m, 2h, 7d · 时长写作 30s、10m、2h、7d";
     let duration = humantime::parse_duration(text).map_err(|_| wrong.to_owned())?;
     if duration < Duration::from_secs(1) {
