@@ -2,9 +2,9 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, IsTerminal, Write},
+    io::{self, BufReader, Write},
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use clap::Args;
@@ -18,6 +18,7 @@ use serde_json::Value;
 use super::{
     failure::Failure,
     operator::{duration, harmless_json, read_key, shown},
+    progress::Progress,
     record::server,
 };
 
@@ -35,12 +36,6 @@ REST 调用。
 
 Exit codes / 退出码: 0 no unexplained difference 没有未说明的不同, 1 some, or failed 有不同或失败, 2 wrong use 用法错误.
 More / 详见: docs/rehearsing.md";
-
-/// Between two lines about the progress, where no terminal shows it.
-const PLAIN_PROGRESS: Duration = Duration::from_secs(10);
-
-/// Between two looks at the progress on a terminal.
-const LIVE_PROGRESS: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
 pub(super) struct Compare {
@@ -82,14 +77,16 @@ pub(super) fn run(compare: Compare) -> Result<(), Failure> {
     let settings = Settings { to, app, master_key, app_key, ignore, wait, keep_pauses };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;
-    let mut progress = Progress::new(recording.lines.len());
-    let report = runtime.block_on(compare::run(&recording, settings, |done| progress.show(done)))?;
-    progress.end();
+    let progress = Progress::new();
+    progress.begins("lines · 行", Some(recording.lines.len() as u64));
+    let report = runtime.block_on(compare::run(&recording, settings, |_| progress.advances(1)));
+    progress.ends();
+    let report = report?;
     let written = if json { write_json(&report) } else { write_text(&report) };
     written.map_err(Failure::Output)?;
     match report.differences.len() + report.more {
         0 => Ok(()),
-        count => Err(Failure::Rehearsal {
+        count => Err(Failure::Said {
             english: format!("{count} differences that nothing explains"),
             chinese: "存在未说明的不同，详见报告。",
             wrong_use: false,
@@ -98,7 +95,7 @@ pub(super) fn run(compare: Compare) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<Recording, Failure> {
-    let failed = |cause: Unreadable| Failure::Rehearsal {
+    let failed = |cause: Unreadable| Failure::Said {
         english: format!("{}: {cause}", path.display()),
         chinese: "录制文件读不了，或内容有误。",
         wrong_use: true,
@@ -122,36 +119,7 @@ impl From<CompareError> for Failure {
             CompareError::NoRoute { .. } => "服务器没有给出连接地址，请检查 --to 和 --app-id。",
             CompareError::BadRoute { .. } => "服务器给出的连接地址无法使用，请检查其配置。",
         };
-        Self::Rehearsal { english: error.to_string(), chinese, wrong_use: false }
-    }
-}
-
-/// How far it is, on standard error.
-struct Progress {
-    total: usize,
-    live: bool,
-    last: Instant,
-}
-
-impl Progress {
-    fn new(total: usize) -> Self {
-        Self { total, live: io::stderr().is_terminal(), last: Instant::now() }
-    }
-
-    fn show(&mut self, done: usize) {
-        let (pause, end) = if self.live { (LIVE_PROGRESS, "\r") } else { (PLAIN_PROGRESS, "\n") };
-        if self.last.elapsed() >= pause {
-            self.last = Instant::now();
-            let total = self.total;
-            // Nobody is left to tell when this fails.
-            let _ = write!(io::stderr(), "{done} of {total} lines · 已处理 {done}/{total} 行{end}");
-        }
-    }
-
-    fn end(&self) {
-        if self.live {
-            let _ = write!(io::stderr(), "\r\u{1b}[K");
-        }
+        Self::Said { english: error.to_string(), chinese, wrong_use: false }
     }
 }
 
