@@ -1,19 +1,20 @@
 // `grandstand record` writes down a session of the real SDK without its secrets; `grandstand compare` finds no
 // difference between a server and itself, and each difference that a test puts into the recording.
 import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { logOutAll } from '../sdk/client.js';
+import { logIn, logOutAll } from '../sdk/client.js';
 import { begin, STEPS } from '../sdk/room-flow.js';
 import { V4_TEXT, V5 } from '../sdk/versions.js';
-import { startServer } from '../server/grandstand.js';
+import { APP, startServer } from '../server/grandstand.js';
 import { startRecorder, stopRecorders } from '../server/recorder.js';
 import { DotNet } from '../wire/dotnet.js';
 import { cutAll } from '../wire/scripted.js';
 
 const servers = [];
 /** Each server has room for one rehearsal: client ids, rooms and words are its own. */
-async function fresh() {
-  const server = await startServer();
+async function fresh(options) {
+  const server = await startServer(options);
   servers.push(server);
   return server;
 }
@@ -195,6 +196,44 @@ describe('a session of leancloud-realtime 5', () => {
     const { code, report } = await compare(lines, '--ignore', 'count');
     assert.deepEqual([code, report.differences], [0, []]);
     assert.ok(report.known.some((item) => item.known === 'ignored'));
+  });
+});
+
+describe('an app that signs', () => {
+  const options = { app: { signatures: { login: true, rooms: true } } };
+  const nonce = 'a-nonce-of-the-app';
+  const made = [];
+  const sign = (...parts) => {
+    const timestamp = Date.now();
+    const text = [...parts, timestamp, nonce].join(':');
+    const signature = createHmac('sha1', APP.master_key).update(text).digest('hex');
+    made.push(signature);
+    return { signature, timestamp, nonce };
+  };
+  const signer = {
+    signatureFactory: (client) => sign(APP.id, client, ''),
+    conversationSignatureFactory: (room, client, members) => sign(APP.id, client, ...members),
+  };
+
+  it('is signed anew with the master key, and refused without it', async () => {
+    const recorder = await startRecorder(await fresh(options));
+    const alice = await logIn(V5, recorder, 'alice-who-signs', signer);
+    await alice.createRoom();
+    await alice.logOut();
+    const { lines, text } = await recorder.finish();
+    assert.equal(made.length, 2);
+    for (const secret of [...made, nonce]) assert.ok(!text.includes(secret), secret);
+
+    const server = await fresh(options);
+    const { code, report } = await recorder.compare(server, lines);
+    assert.deepEqual([code, report.differences, report.signed, report.unsigned], [0, [], 2, 0]);
+
+    const keyless = { url: server.url, appId: server.appId, app: { key: '', master_key: '' } };
+    const refused = await recorder.compare(keyless, lines, '--wait', '1s');
+    assert.deepEqual([refused.code, refused.report.signed, refused.report.unsigned], [1, 0, 2]);
+    const login = refused.report.differences.find(({ what }) => what === 'session/opened');
+    assert.ok(login, JSON.stringify(refused.report.differences));
+    assert.ok(refused.report.differences.some(({ field, actual }) => field === 'code' && actual === 4102));
   });
 });
 
