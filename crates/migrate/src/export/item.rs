@@ -41,6 +41,10 @@ pub(super) fn line(item: &Value, room: Option<&str>, kind: SourceKind) -> Result
         recalled,
         mention_all: item.shift_remove("mention-all") == Some(Value::Bool(true)),
         mentions: texts(item.shift_remove("mention-client-ids")),
+        audience: match kind {
+            SourceKind::Grandstand => item.shift_remove("audience").map(|named| texts(Some(named))),
+            SourceKind::LeanCloud => None,
+        },
         level: text(&mut item, "priority").as_deref().and_then(level),
         patched_at: item.shift_remove("patch-timestamp").as_ref().and_then(number),
         ip: text(&mut item, "from-ip"),
@@ -102,6 +106,13 @@ mod tests {
             ..MessageLine::new(("m", "r", "ann"), 5, Body::Text("hello".to_owned()))
         };
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn grandstand_tells_who_got_it() {
+        let item = json!({ "timestamp": 5, "conv-id": "r", "data": "x", "msg-id": "m", "from": "ann", "audience": ["bob"] });
+        let told = line(&item, None, SourceKind::Grandstand).unwrap();
+        assert_eq!((told.audience, told.extra), (Some(vec!["bob".to_owned()]), Map::new()));
     }
 
     #[test]

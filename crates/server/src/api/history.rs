@@ -1,7 +1,7 @@
 //! History over REST (protocol 6.4, 6.5): which page is asked for, and how its messages are written.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use grandstand_protocol::{Body, Direction, Level, MessageId, RoomId, Signature};
+use grandstand_protocol::{Body, ClientId, Direction, Level, MessageId, RoomId, Signature};
 use grandstand_room::{
     clock::Millis,
     history::{Edge, HistoryQuery},
@@ -156,6 +156,9 @@ pub(super) fn item(room: &RoomId, message: StoredMessage) -> Value {
     }
     if message.recalled {
         item["recalled"] = true.into();
+    }
+    if let Some(named) = &message.audience {
+        item["audience"] = named.iter().map(ClientId::as_str).collect();
     }
     item
 }

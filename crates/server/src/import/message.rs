@@ -17,11 +17,10 @@ const AHEAD: i64 = 24 * 60 * 60 * 1000;
 pub(super) fn parse(line: MessageLine) -> Result<(RoomId, StoredMessage), Reason> {
     check(&line)?;
     let lctype = content::lctype(&line.body);
-    let recalled = line.recalled || lctype == Some(content::RECALLED);
-    // What was taken back is not kept, whatever the source said.
-    let is_stub = !recalled || lctype == Some(content::RECALLED);
+    // What was taken back is not kept, whatever the source said. What only looks so was written so.
+    let keeps = !line.recalled || lctype == Some(content::RECALLED);
     let (body, lctype) =
-        if is_stub { (line.body, lctype) } else { (content::recall_stub(), Some(content::RECALLED)) };
+        if keeps { (line.body, lctype) } else { (content::recall_stub(), Some(content::RECALLED)) };
     let audience =
         line.audience.map(|named| named.iter().map(|name| ClientId::new(name)).collect()).transpose();
     let message = StoredMessage {
@@ -36,7 +35,7 @@ pub(super) fn parse(line: MessageLine) -> Result<(RoomId, StoredMessage), Reason
         mentions: Mentions { all: line.mention_all, clients: line.mentions },
         lctype,
         patched_at: line.patched_at.map(Millis),
-        recalled,
+        recalled: line.recalled,
         address: line.ip.and_then(|ip| ip.parse().ok()),
         audience: audience.map_err(|error| Reason::new("its audience is none", error.to_string()))?,
     };

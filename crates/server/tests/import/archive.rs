@@ -157,7 +157,9 @@ async fn everything_that_is_known_of_a_message_is_kept() {
     let typed = Body::Text("{\"_lctype\":-1,\"_lctext\":\"x\"}".to_owned());
     writer.message(&MessageLine { body: typed, ..text("typed", "r", THEN + 1) }).unwrap();
     writer.message(&MessageLine { recalled: true, ..text("secret", "r", THEN + 2) }).unwrap();
-    writer.message(&MessageLine { body: content::recall_stub(), ..text("stub", "r", THEN + 3) }).unwrap();
+    writer
+        .message(&MessageLine { recalled: true, body: content::recall_stub(), ..text("stub", "r", THEN + 3) })
+        .unwrap();
     finish(writer);
     import(&data, &[&path]).await.unwrap();
     let held = everything(&data).await;

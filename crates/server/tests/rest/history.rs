@@ -1,7 +1,7 @@
 //! History over REST: every combination of its parameters, against a model written for clarity.
 
 use grandstand::store::StoredMessage;
-use grandstand_protocol::{Body, Level, Mentions, MessageId, RoomId};
+use grandstand_protocol::{Body, ClientId, Level, Mentions, MessageId, RoomId};
 use grandstand_room::clock::Millis;
 use serde_json::{Value, json};
 
@@ -231,7 +231,13 @@ async fn items_tell_all_that_is_kept() {
         ..imported("a", FIRST, "host")
     };
     let edited = StoredMessage { patched_at: Some(Millis(FIRST + 5)), ..imported("b", FIRST + 1, "host") };
-    let recalled = StoredMessage { level: Level::Low, recalled: true, ..imported("c", FIRST + 2, "host") };
+    let named = Some(vec![ClientId::new("ann").unwrap()]);
+    let recalled = StoredMessage {
+        level: Level::Low,
+        recalled: true,
+        audience: named,
+        ..imported("c", FIRST + 2, "host")
+    };
     store(&server, &room, vec![mentioning, edited, recalled]).await;
     let items = server.master("GET", "/1.2/rtm/messages?reversed=true", NOBODY).await.ok();
     let told: Vec<Value> = items
@@ -239,14 +245,15 @@ async fn items_tell_all_that_is_kept() {
         .unwrap()
         .iter()
         .map(|item| {
-            let names = ["priority", "mention-all", "mention-client-ids", "patch-timestamp", "recalled"];
+            let names =
+                ["priority", "mention-all", "mention-client-ids", "patch-timestamp", "recalled", "audience"];
             names.iter().filter_map(|name| Some(((*name).to_owned(), item.get(*name)?.clone()))).collect()
         })
         .collect();
     let expected = [
         json!({ "priority": "high", "mention-all": true, "mention-client-ids": ["ann", "bob"] }),
         json!({ "priority": "normal", "patch-timestamp": FIRST + 5 }),
-        json!({ "priority": "low", "recalled": true }),
+        json!({ "priority": "low", "recalled": true, "audience": ["ann"] }),
     ];
     assert_eq!(told, expected);
 }
