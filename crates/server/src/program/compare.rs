@@ -87,7 +87,7 @@ pub(super) fn run(compare: Compare) -> Result<(), Failure> {
     match report.differences.len() + report.more {
         0 => Ok(()),
         count => Err(Failure::Said {
-            english: format!("{count} differences that nothing explains"),
+            english: format!("differences that nothing explains: {count}"),
             chinese: "存在未说明的不同，详见报告。",
             wrong_use: false,
         }),
