@@ -187,14 +187,14 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "calm",
-        command: "fan --members 5000 --rate {calm} --levels 1:3:6 --duration 6s --pin",
+        command: "fan --members 5000 --publishers 256 --rate {calm} --levels 1:3:6 --duration 6s --pin",
         runs: 1,
         is_long: false,
         figures: &[all("high_delivered_share"), plain("high_p99_ms"), plain("deliveries_per_s")],
     },
     Row {
         name: "overload",
-        command: "fan --members 5000 --rate {overload} --levels 1:3:6 --duration 8s --pin",
+        command: "fan --members 5000 --publishers 256 --rate {overload} --levels 1:3:6 --duration 8s --pin",
         runs: 1,
         is_long: false,
         figures: &[

@@ -14,7 +14,7 @@ use grandstand_room::{
 
 use super::{
     batch::{Built, Plan, Shared},
-    stage::{Count, LEVELS},
+    stage::{Count, LEVELS, Stage},
 };
 use crate::{
     gateway::{
@@ -351,9 +351,8 @@ impl Member {
 
     /// Drops what is too far behind, writes what the socket takes.
     ///
-    /// It is behind if its connection fetches for it, or its socket is full. The member is to blame for that if its
-    /// socket has refused something since it last had everything, else the node is. Only a full socket is closed for the
-    /// HIGH frames that wait: before any other there may be just a reply of this moment, or more than one write carries.
+    /// Only a full socket is closed for the HIGH frames that wait: before any other there may be just a reply of this
+    /// moment, or more than one write carries.
     fn catch_up(&mut self, moment: Moment<'_>, work: &mut Work, is_fetching: bool) -> Progress {
         let Moment { hub, now, keep, class } = moment;
         let Some(own) = &mut self.own else { return Progress::Done };
@@ -361,14 +360,8 @@ impl Member {
         let (is_clear, is_full) = (way == Way::Clear, way == Way::Full);
         let (shed, head, exempt) = {
             let stage = hub.stage();
-            own.is_slow |= is_full;
-            let cursor = &mut own.cursor;
-            let is_behind = is_fetching || is_full;
-            let mut shed = if is_behind { stage.ring.shed(cursor, now) } else { stage.ring.overrun(cursor) };
-            if !own.is_slow {
-                shed.dropped.iter_mut().for_each(|dropped| dropped.cause = Cause::Overrun);
-            }
-            shed.high_lost &= is_full || stage.ring.has_lost_high(cursor);
+            let mut shed = own.shed(&stage, now, is_fetching, is_full);
+            shed.high_lost &= is_full || stage.ring.has_lost_high(&own.cursor);
             let exempt = self.session.exempt();
             if is_clear && !shed.high_lost {
                 work.own_plan.make(&stage, own.cursor, keep, class, &exempt);
@@ -406,6 +399,21 @@ impl Member {
         }
         self.session.forget_exempt(end);
         if taken == Taken::All && end != head { Progress::More } else { Progress::Done }
+    }
+}
+
+impl Place {
+    /// Drops what is too far behind. The member is to blame for that if its socket has refused something since it last
+    /// had everything; else the node is.
+    fn shed(&mut self, stage: &Stage, now: Duration, is_fetching: bool, is_full: bool) -> Shed {
+        self.is_slow |= is_full;
+        let is_behind = is_fetching || is_full;
+        let cursor = &mut self.cursor;
+        let mut shed = if is_behind { stage.ring.shed(cursor, now) } else { stage.ring.overrun(cursor) };
+        if !self.is_slow {
+            shed.dropped.iter_mut().for_each(|dropped| dropped.cause = Cause::Overrun);
+        }
+        shed
     }
 }
 
