@@ -4,6 +4,7 @@ mod announcement;
 mod cli;
 mod compare;
 mod development_app;
+mod doctor;
 mod failure;
 mod import;
 mod log;
@@ -37,6 +38,11 @@ pub fn main() -> ExitCode {
         Command::Import(import) => import::run(import),
         Command::Compare(compare) => compare::run(compare),
         Command::Record(record) => record::run(record),
+        Command::Doctor(doctor) => match doctor::run(*doctor) {
+            // What failed stands in its report.
+            Ok(false) => return ExitCode::FAILURE,
+            other => other.map(|_| ()),
+        },
         Command::Operator(command) => operator::run(command).map_err(Failure::from),
     };
     match outcome {

@@ -5,15 +5,22 @@ use toml::{Table, Value};
 use super::{Finding, Repository};
 
 /// Folder under crates/, its package, and the packages of this workspace that it may build on.
-const CRATES: [(&str, &str, &[&str]); 7] = [
+const CRATES: [(&str, &str, &[&str]); 8] = [
     ("protocol", "grandstand-protocol", &[]),
     ("room", "grandstand-room", &["grandstand-protocol"]),
     ("migrate", "grandstand-migrate", &["grandstand-room", "grandstand-protocol"]),
     ("rehearse", "grandstand-rehearse", &["grandstand-protocol"]),
+    ("doctor", "grandstand-doctor", &["grandstand-protocol"]),
     (
         "server",
         "grandstand",
-        &["grandstand-migrate", "grandstand-rehearse", "grandstand-room", "grandstand-protocol"],
+        &[
+            "grandstand-doctor",
+            "grandstand-migrate",
+            "grandstand-rehearse",
+            "grandstand-room",
+            "grandstand-protocol",
+        ],
     ),
     ("client", "grandstand-client", &["grandstand-protocol"]),
     ("bench", "grandstand-bench", &["grandstand-client", "grandstand-protocol"]),

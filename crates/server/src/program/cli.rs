@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
     compare::{self, Compare},
+    doctor::{self, Doctor},
     import::{self, Import},
     operator::Operator,
     record::{self, Record},
@@ -67,6 +68,9 @@ pub(super) enum Command {
     /// Say what a recording says to another server, and list what is answered otherwise · 用录制内容对比另一台服务器
     #[command(after_help = compare::HELP)]
     Compare(Compare),
+    /// Check a deployment from outside, as the SDKs see it · 从外部检查部署
+    #[command(after_help = doctor::HELP)]
+    Doctor(Box<Doctor>),
     #[command(flatten)]
     Operator(Operator),
 }
