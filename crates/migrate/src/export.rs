@@ -28,6 +28,7 @@ use grandstand_room::clock::Millis;
 use indexmap::IndexMap;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use self::{
@@ -154,6 +155,8 @@ pub async fn export(
     }
     let mut source = Source::new(http, base, pace, progress);
     let kind = source.kind().await?;
+    // A wrong key leaves nothing in the folder.
+    source.get(&["1.2", "rtm", "chatrooms"], &[("limit", "1".to_owned())], Value::is_object).await?;
     let (writer, cursor) = open(&source, &options, kind)?;
     let calls_before = cursor.report.calls;
     let mut run = Run {

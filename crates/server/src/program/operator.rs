@@ -9,6 +9,7 @@ mod client;
 mod confirm;
 mod connection;
 mod erase;
+mod export;
 mod kick;
 mod list;
 mod members;
@@ -101,6 +102,9 @@ pub(super) enum Operator {
     /// How many are online, and how many were today · 在线人数与今日登录人数
     #[command(after_help = LOOK_UP)]
     Stats(Asked<stats::Stats>),
+    /// Everything that an app has in its rooms, out of LeanCloud or Grandstand, into a folder · 导出聊天室和消息
+    #[command(after_help = export::HELP)]
+    Export(Asked<export::Export>),
 }
 
 const LOOK_UP: &str = "\
@@ -148,6 +152,13 @@ pub(super) fn run(command: Operator) -> Result<(), Trouble> {
         Operator::Audit(asked) => asked.run(audit::run),
         Operator::Erase(asked) => asked.run(erase::run),
         Operator::Stats(asked) => asked.run(stats::run),
+        Operator::Export(Asked { what, connection }) => {
+            let mut output = Output::new(connection.json);
+            carry_out(async {
+                export::run(what, connection, &mut output).await?;
+                output.finish()
+            })
+        }
     }
 }
 
@@ -155,12 +166,18 @@ impl<T: Args> Asked<T> {
     fn run(self, work: impl AsyncFnOnce(T, &mut Desk) -> Result<(), Trouble>) -> Result<(), Trouble> {
         let output = Output::new(self.connection.json);
         let mut desk = Desk { client: Client::connect(&self.connection)?, output };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let worked = runtime.map_err(Trouble::Runtime)?.block_on(work(self.what, &mut desk));
-        match worked.and_then(|()| desk.output.finish()) {
-            // Whoever reads has enough, as `head` does.
-            Err(Trouble::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
-        }
+        carry_out(async {
+            work(self.what, &mut desk).await?;
+            desk.output.finish()
+        })
+    }
+}
+
+fn carry_out(work: impl Future<Output = Result<(), Trouble>>) -> Result<(), Trouble> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.map_err(Trouble::Runtime)?.block_on(work) {
+        // Whoever reads has enough, as `head` does.
+        Err(Trouble::Output(cause)) if cause.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
     }
 }

@@ -35,24 +35,7 @@ impl Client {
     pub(super) fn connect(connection: &Connection) -> Result<Self, Trouble> {
         let server = server(connection.url())?;
         let keys = connection.keys()?;
-        let mut headers = HeaderMap::new();
-        headers.insert("x-lc-id", header(&keys.app)?);
-        let mut key = header(&format!("{},master", keys.master_key.reveal()))?;
-        key.set_sensitive(true);
-        headers.insert("x-lc-key", key);
-        // Fails when there is one already, which does as well.
-        let _ = ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .default_headers(headers)
-            .user_agent(concat!("grandstand/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(connection.timeout())
-            .timeout(connection.timeout())
-            // The key goes where it was sent, and nowhere else.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build();
-        let http =
-            http.map_err(|error| Trouble::Unreachable { server: server.clone(), cause: reason(&error) })?;
+        let http = http(&keys, &server, connection.timeout())?;
         Ok(Self { http, server, keys, timeout: connection.timeout() })
     }
 
@@ -128,8 +111,29 @@ impl Client {
     }
 }
 
+/// Sends an app's keys with every request to a server, and to nobody else.
+pub(super) fn http(keys: &Keys, server: &str, timeout: Duration) -> Result<reqwest::Client, Trouble> {
+    let mut headers = HeaderMap::new();
+    headers.insert("x-lc-id", header(&keys.app)?);
+    let mut key = header(&format!("{},master", keys.master_key.reveal()))?;
+    key.set_sensitive(true);
+    headers.insert("x-lc-key", key);
+    // Fails when there is one already, which does as well.
+    let _ = ring::default_provider().install_default();
+    let http = reqwest::Client::builder()
+        .default_headers(headers)
+        .user_agent(concat!("grandstand/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(timeout)
+        .timeout(timeout)
+        // The key goes where it was sent, and nowhere else.
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .build();
+    http.map_err(|error| Trouble::Unreachable { server: server.to_owned(), cause: reason(&error) })
+}
+
 /// Scheme, host, and a path if the server is below one.
-fn server(text: &str) -> Result<String, Trouble> {
+pub(super) fn server(text: &str) -> Result<String, Trouble> {
     let wrong = || {
         let english = format!("{text:?} is no server URL: it looks like https://chat.example.com");
         Trouble::usage(english, "服务器地址有误，应类似 https://chat.example.com。")

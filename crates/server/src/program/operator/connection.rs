@@ -65,6 +65,12 @@ impl Connection {
         self.timeout.unwrap_or(Duration::from_secs(10))
     }
 
+    /// What a command has of its own: a URL, and patience where none was asked for.
+    pub(super) fn prefer(&mut self, url: Option<String>, timeout: Duration) {
+        self.url = url.or(self.url.take());
+        self.timeout.get_or_insert(timeout);
+    }
+
     /// The app and its master key.
     pub(super) fn keys(&self) -> Result<Keys, Trouble> {
         let key = match &self.key_file {
