@@ -15,6 +15,9 @@ use crate::{
     accounts::AccountSettings, hook::HookSettings, quota::QuotaSettings, upstream::UpstreamSettings,
 };
 
+/// File in the data folder: the app of a server that was started without any.
+pub(crate) const DEVELOPMENT_APP: &str = "development-app.toml";
+
 /// A key in clear, because signatures are verified with it. It is never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);

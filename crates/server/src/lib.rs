@@ -5,6 +5,7 @@ mod admin;
 pub mod api;
 pub mod apps;
 mod audit;
+pub mod backup;
 pub mod clock;
 pub mod cluster;
 pub mod config;

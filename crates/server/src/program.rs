@@ -1,6 +1,7 @@
 //! The program around the server: command line, start, signals, words for the operator.
 
 mod announcement;
+mod backup;
 mod cli;
 mod compare;
 mod development_app;
@@ -12,7 +13,10 @@ mod operator;
 mod progress;
 mod record;
 mod reload;
+mod restore;
 mod serve;
+mod stages;
+mod stop;
 
 use std::{
     io::{self, Write},
@@ -37,6 +41,8 @@ pub fn main() -> ExitCode {
         Command::Config { command: ConfigCommand::Check { file } } => check(file),
         Command::Import(import) => import::run(import),
         Command::Compare(compare) => compare::run(compare),
+        Command::Backup(backup) => backup::run(backup),
+        Command::Restore(restore) => restore::run(restore),
         Command::Record(record) => record::run(record),
         Command::Doctor(doctor) => match doctor::run(*doctor) {
             // What failed stands in its report.
@@ -69,5 +75,10 @@ fn check(file: PathBuf) -> Result<(), Failure> {
     }
     let (apps, noun) = (config.apps.len(), if config.apps.len() == 1 { "app" } else { "apps" });
     let sentence = format!("{} is fine: {apps} {noun}. 配置无误。", file.display());
-    writeln!(io::stdout(), "{sentence}").map_err(Failure::Output)
+    say(&sentence)
+}
+
+/// The closing words of a command.
+fn say(text: &str) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{text}").map_err(Failure::Output)
 }

@@ -4,7 +4,7 @@ mod audit;
 mod evidence;
 mod moderation;
 mod record;
-mod sqlite;
+pub(crate) mod sqlite;
 mod words;
 
 use async_trait::async_trait;

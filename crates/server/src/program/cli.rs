@@ -5,11 +5,13 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::{
+    backup::{self, Backup},
     compare::{self, Compare},
     doctor::{self, Doctor},
     import::{self, Import},
     operator::Operator,
     record::{self, Record},
+    restore::{self, Restore},
 };
 use crate::{
     apps::App,
@@ -62,6 +64,12 @@ pub(super) enum Command {
     /// Take rooms and history from an archive or from LeanCloud's export · 导入归档或 LeanCloud 导出的数据
     #[command(after_help = import::HELP)]
     Import(Import),
+    /// Copy the data folder while its server runs · 在服务器运行时备份数据目录
+    #[command(after_help = backup::HELP)]
+    Backup(Backup),
+    /// Make a data folder out of a backup · 从备份恢复数据目录
+    #[command(after_help = restore::HELP)]
+    Restore(Restore),
     /// Write down what an app and a server say to each other · 录制应用与服务器之间的通信
     #[command(after_help = record::HELP)]
     Record(Record),

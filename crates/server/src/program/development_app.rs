@@ -11,9 +11,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use serde::Deserialize;
 
 use super::failure::Failure;
-use crate::apps::App;
-
-const FILE: &str = "development-app.toml";
+use crate::apps::{App, DEVELOPMENT_APP as FILE};
 
 /// Characters of id and keys; Java wants ids of more than 8.
 const LENGTH: usize = 24;

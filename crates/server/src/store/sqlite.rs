@@ -1,6 +1,7 @@
 //! The embedded store: one SQLite file in the data folder, one thread that writes, a few that read.
 
 mod audit;
+pub(crate) mod backup;
 mod evidence;
 mod find;
 mod history;
@@ -9,7 +10,7 @@ mod ledger;
 mod lookups;
 mod messages;
 mod moderation;
-mod open;
+pub(crate) mod open;
 mod positions;
 mod readers;
 mod retention;

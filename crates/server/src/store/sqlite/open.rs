@@ -47,13 +47,14 @@ impl From<rusqlite::Error> for OpenError {
     }
 }
 
-const FILE: &str = "grandstand.db";
+/// The database, beside which SQLite keeps its log.
+pub(crate) const DATABASE: &str = "grandstand.db";
 
 /// Prepared statements kept by a connection; more than there are kinds.
 const STATEMENTS: usize = 128;
 
 /// Takes the folder for this process. The kernel frees it when the process ends, however it ends.
-pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, OpenError> {
     let refused = |source| OpenError::Folder { folder: folder.to_owned(), source };
     fs::create_dir_all(folder).map_err(refused)?;
     let file = OpenOptions::new()
@@ -71,7 +72,7 @@ pub(super) fn lock(folder: &Path) -> Result<File, OpenError> {
 
 /// The connection that writes. `synchronous=FULL`: a commit returns after fsync.
 pub(super) fn writer(folder: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(folder.join(FILE))?;
+    let connection = Connection::open(folder.join(DATABASE))?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -87,7 +88,7 @@ pub(super) fn writer(folder: &Path) -> rusqlite::Result<Connection> {
 /// A connection that only reads.
 pub(super) fn reader(folder: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(folder.join(FILE), flags)?;
+    let connection = Connection::open_with_flags(folder.join(DATABASE), flags)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.pragma_update(None, "cache_size", -16 * 1024)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

@@ -22,11 +22,7 @@ const APPLICATION_ID: i64 = 0x4752_4e44;
 
 /// Brings the tables up to this program's version. Each step is one transaction, so that a crash leaves a whole one.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
-    let found = version(connection)?;
-    let known = MIGRATIONS.len();
-    if found > known {
-        return Err(OpenError::Newer { found, known });
-    }
+    let found = check(connection)?;
     for (step, sql) in MIGRATIONS.iter().enumerate().skip(found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(sql)?;
@@ -35,6 +31,12 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+/// The version of the file, if this program knows it.
+pub(super) fn check(connection: &Connection) -> Result<usize, OpenError> {
+    let (found, known) = (version(connection)?, MIGRATIONS.len());
+    if found > known { Err(OpenError::Newer { found, known }) } else { Ok(found) }
 }
 
 /// The version of the file; 0 for a new one. A file of another program is refused.
