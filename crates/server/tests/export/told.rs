@@ -51,9 +51,10 @@ async fn a_failure_says_what_to_do() {
     fails(crate::export(&folder, &url).args(["--room", "nowhere"]), 2, "no chat room nowhere");
     fails(&mut crate::export(&folder, "http://127.0.0.1:1"), 1, "cannot reach");
     fails(&mut crate::export(&folder, "127.0.0.1"), 2, "is no server URL");
-    fs::create_dir(folder.path().join("full")).unwrap();
-    fs::write(folder.path().join("full/mine.txt"), "mine").unwrap();
-    fails(crate::export(&folder, &url).args(["--out", "full"]), 2, "--out");
+    let full = tempfile::tempdir().unwrap();
+    fs::create_dir(full.path().join("archive")).unwrap();
+    fs::write(full.path().join("archive/mine.txt"), "mine").unwrap();
+    fails(&mut crate::export(&full, &url), 2, "--out");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
