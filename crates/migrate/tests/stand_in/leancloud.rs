@@ -425,9 +425,10 @@ impl Query {
         let matches = self.condition()?;
         let mut rows: Vec<&Map<String, Value>> = world.rows.iter().filter(|row| matches(row)).collect();
         match self.0.get("order").map(String::as_str) {
+            None => {}
             _ if !habits.orders => {}
             Some(key @ ("createdAt" | "objectId")) => rows.sort_by_key(|row| text(row, key)),
-            other => return Err(format!("no order by {other:?}")),
+            Some(other) => return Err(format!("no order by {other}")),
         }
         Ok(rows.into_iter().skip(skip as usize).take(limit).cloned().collect())
     }
