@@ -47,7 +47,7 @@ fn no_key_is_logged_or_sent_back() {
 
     server.signal("TERM");
     let said = server.rest_of_log();
-    let warned = |line: &String| line.contains("too many wrong keys") && line.contains("secret-app-0123");
+    let warned = |line: &String| line.contains("too many guesses") && line.contains("secret-app-0123");
     assert!(said.iter().any(warned), "the log says who is guessed at: {said:?}");
     for line in &said {
         for secret in ["right-", "wrong-master", "wrong-signature", "somebodys-session"] {
