@@ -66,7 +66,7 @@ STANDARD := target/release/grandstand-bench standard --serve $(GRANDSTAND_BIN) -
 bench: build ## The standard benchmarks, ten minutes on a quiet machine; writes docs/benchmarks.md.
 	$(STANDARD)
 
-soak: build ## The long ones, an hour: accounts, floods in little memory, churn, ten million messages; figures go to that page.
+soak: build ## The long ones, an hour and a half: accounts, floods in little memory, churn, ten million messages; figures go to that page.
 	GRANDSTAND_LEDGER_ROUNDS=3 GRANDSTAND_LEDGER_MEMBERS=900 \
 	  cargo test --locked --package grandstand --test gateway ledger
 	GRANDSTAND_FLOOD_SECONDS=120 GRANDSTAND_DRAIN_CLIENTS=10000 GRANDSTAND_SLEEPER_GIFTS=10000 \

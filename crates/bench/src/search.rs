@@ -18,8 +18,9 @@ use crate::{
 /// How often a rate that is not confirmed is lowered before the search gives up.
 const SECOND_THOUGHTS: u32 = 8;
 
-/// A rate is too high when so many trials in a row are beyond the bounds: a machine may stumble once.
-const TRIALS: u32 = 2;
+/// A rate is too high when so many trials in a row are beyond the bounds: a machine may stumble, and where p99 comes near its
+/// bound at every rate, one stumble at a low rate would end the search there.
+const TRIALS: u32 = 3;
 
 /// Rates that were tried.
 struct Search<'a> {

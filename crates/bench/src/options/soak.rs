@@ -22,9 +22,9 @@ pub struct SoakOptions {
     pub stay: Duration,
     /// Memory may grow in this first part, until what is bounded is full: the store's caches, which fill as the store
     /// grows (128 MiB), the places of 50,000 rooms, and what became of the messages of ten minutes
-    #[arg(long, default_value = "12m", value_parser = humantime::parse_duration)]
+    #[arg(long, default_value = "20m", value_parser = humantime::parse_duration)]
     pub warm_up: Duration,
     /// The whole run, with the warm-up
-    #[arg(long, default_value = "24m", value_parser = super::positive)]
+    #[arg(long, default_value = "40m", value_parser = super::positive)]
     pub duration: Duration,
 }

@@ -260,7 +260,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "soak",
-        command: "soak --rate 1500 --warm-up 12m --duration 24m",
+        command: "soak --rate 1500 --warm-up 20m --duration 40m",
         runs: 1,
         is_long: true,
         figures: &[

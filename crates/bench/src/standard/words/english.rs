@@ -128,10 +128,10 @@ What was found, with everything else that was measured, is in [benchmarks/](benc
         ),
         (
             "soak",
-            "Twenty-four minutes of coming and going",
+            "Forty minutes of coming and going",
             "1,500 visits a second: clients connect, enter rooms, talk, leave, vanish, come back; rooms are made and emptied. \
              Memory must not \
-             creep in the second half, when all that is kept for some minutes is full, and at the end connections, sessions, and open files must be what they were.",
+             creep in the second half, when all caches are as full as they may get, and at the end connections, sessions, and open files must be what they were.",
         ),
     ],
     figures: &[
