@@ -8,7 +8,7 @@ use crate::{
     Check, Finding, Report, State, Target, certificate, cors,
     dial::{Dialer, roots, strict},
     finding::text,
-    names, rest,
+    names, plain, rest,
     room::Journey,
     route,
     upgrade::{self, Place},
@@ -28,6 +28,8 @@ pub struct Settings {
     pub address: Option<IpAddr>,
     /// Authorities beside those that browsers trust.
     pub authorities: Vec<CertificateDer<'static>>,
+    /// Where plain `http` is, beside `https`; `None`: at the usual port, if `https` is.
+    pub http_port: Option<u16>,
     /// The origin of a web app.
     pub origin: Option<String>,
     /// How long a connection is to stand in silence.
@@ -57,6 +59,7 @@ async fn go(settings: &Settings, findings: &mut Vec<Finding>) {
         if !certificate::examine(&dialer, target, roots, findings).await {
             return;
         }
+        plain::examine(&dialer, target, app, settings.http_port, findings).await;
     } else if !target.is_here() {
         findings.push(in_clear(target));
     }

@@ -40,6 +40,8 @@ pub enum Check {
     Tcp,
     /// TLS and the certificate.
     Certificate,
+    /// Plain `http` beside `https`.
+    PlainHttp,
     /// `/v1/route`, as each SDK asks it.
     Route,
     /// What browsers ask before they let a page call.
@@ -80,6 +82,7 @@ impl Check {
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
             Self::Certificate => "certificate",
+            Self::PlainHttp => "plain http",
             Self::Route => "/v1/route",
             Self::Cors => "CORS",
             Self::Upgrade => "WebSocket",

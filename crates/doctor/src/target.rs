@@ -56,6 +56,12 @@ impl Target {
         is_plain.then(|| Self { secure, host: host.to_owned(), port, authority: authority.to_owned() })
     }
 
+    /// The same host on plain `http`, at another port.
+    pub(crate) fn in_clear(&self, port: u16) -> Option<Self> {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        Self::of(false, &if port == 80 { host } else { format!("{host}:{port}") })
+    }
+
     /// Host and port for the `Host` header.
     pub(crate) fn authority(&self) -> &str {
         &self.authority

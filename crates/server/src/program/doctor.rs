@@ -28,6 +28,14 @@ The app key comes from --app-key-file, else from GRANDSTAND_APP_KEY; the master 
 GRANDSTAND_MASTER_KEY. Keys are sent only where the certificate is right.
 密钥来自文件或环境变量；证书无效时不会发送密钥。
 
+Examples / 示例:
+  grandstand doctor https://chat.example.com --app-id ID --app-key-file app.key --key-file master.key
+  grandstand doctor https://chat.example.com --app-id ID --address 203.0.113.9
+      The new server, before DNS knows it. 切换 DNS 之前检查新服务器。
+  grandstand config questions > grandstand.toml
+      Not a check: asks for the settings of the LeanCloud console, and prints the configuration that says the same.
+      不是检查：逐项询问 LeanCloud 控制台设置，生成对应的配置文件。
+
 Exit codes / 退出码: 0 nothing failed 正常, 1 something failed 有故障, 2 wrong use 用法错误.  More / 详见: docs/doctor.md";
 
 #[derive(Debug, Args)]
@@ -50,6 +58,9 @@ pub(super) struct Doctor {
     /// PEM file of an authority that your devices trust beside the public ones · 额外信任的根证书
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
+    /// Where plain http is beside https, 80 beside 443 unless given · 明文 http 的端口
+    #[arg(long, value_name = "PORT")]
+    http_port: Option<u16>,
     /// Where your web app is, such as https://www.example.com · 网页应用的来源
     #[arg(long, value_name = "URL")]
     origin: Option<String>,
@@ -80,6 +91,7 @@ pub(super) fn run(doctor: Doctor) -> Result<bool, Failure> {
         master_key,
         address: doctor.address,
         authorities,
+        http_port: doctor.http_port,
         origin: doctor.origin,
         idle: doctor.idle,
         patience: doctor.timeout,
@@ -102,7 +114,8 @@ fn key(file: Option<&Path>, variable: &str) -> Result<Option<String>, Failure> {
     }
 }
 
-fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+/// The certificates of a PEM file.
+pub(super) fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let failed = |cause| Failure::from(Trouble::File { path: file.to_owned(), cause });
     let text = fs::read(file).map_err(failed)?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();

@@ -61,6 +61,11 @@ impl Deployment {
         doctor
     }
 
+    /// The server's database, to break it.
+    pub(crate) fn database(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.folder.path().join("data/grandstand.db")).unwrap()
+    }
+
     /// Without any key, and only the public authorities.
     pub(crate) fn stranger(&self) -> Command {
         let mut doctor = doctor(&self.url);

@@ -1,14 +1,15 @@
 //! The deployments, and what the doctor says of each.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use grandstand_room::clock::Millis;
 use serde_json::Value;
+use tokio::net::TcpListener;
 
 use crate::{
     certificates::Shown,
     clinic::{APP, Deployment, KEY, doctor, hear, plain},
-    proxy::{Faults, GOOD, without},
+    proxy::{self, Faults, GOOD, Sockets, without},
     server::{self, Server},
 };
 
@@ -225,4 +226,78 @@ async fn a_connection_that_is_cut_when_it_is_silent() {
     let mut doctor = deployment.doctor();
     doctor.args(["--idle", "20s"]);
     hear(doctor).fails_with(&["s of silence: ", "4107", "proxy_read_timeout"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_cuts_silent_connections() {
+    let sockets = Sockets::CutAfter(Duration::from_secs(4));
+    let deployment = Deployment::new(Shown::Good, Faults { sockets, ..GOOD }).await;
+    hear(deployment.doctor()).is_fine();
+    let mut doctor = deployment.doctor();
+    doctor.args(["--idle", "20s"]);
+    hear(doctor).fails_with(&["s of silence: ", "proxy_read_timeout", "空闲超时"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_holds_frames_back() {
+    let deployment = Deployment::new(Shown::Good, Faults { sockets: Sockets::Hold, ..GOOD }).await;
+    let mut doctor = deployment.doctor();
+    doctor.args(["--timeout", "2s"]);
+    hear(doctor).fails_with(&["no answer within 2 s", "a proxy holds frames back", "proxy_buffering off"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_takes_nothing_more() {
+    for (table, check) in [("rooms", "create"), ("messages", "send")] {
+        let deployment = Deployment::new(Shown::Good, GOOD).await;
+        let full =
+            format!("CREATE TRIGGER full BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END");
+        deployment.database().execute_batch(&full).unwrap();
+        let said = hear(deployment.doctor());
+        said.fails_with(&[
+            &format!("FAILED   {check}"),
+            "cannot write",
+            "full or read-only",
+            "磁盘是否已满或只读",
+        ]);
+    }
+}
+
+/// A proxy for plain http that answers everything so; its address.
+async fn plain_http(answer: fn(&str) -> Option<String>) -> (std::net::SocketAddr, tokio::task::JoinSet<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (address, proxy::start(listener, address, None, Faults { answer, ..GOOD }))
+}
+
+fn redirect(place: &str) -> String {
+    format!("HTTP/1.1 301 Moved\r\nLocation: {place}\r\nContent-Length: 0\r\n\r\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_with_an_http_url_where_http_redirects() {
+    let (address, _proxy) = plain_http(|_| Some(redirect("https://chat.example.com/v1/route"))).await;
+    hear(doctor(&plain(address))).fails_with(&["a redirect (301", "give the apps the https:// URL"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plain_http_beside_https() {
+    let deployment = Deployment::new(Shown::Good, GOOD).await;
+    let beside = |port: u16| {
+        let mut doctor = deployment.doctor();
+        doctor.args(["--http-port", &port.to_string()]);
+        hear(doctor)
+    };
+    let (home, mut first) = plain_http(|_| Some(redirect("https://chat.example.com/v1/route?appId=x"))).await;
+    let said = beside(home.port());
+    said.is_fine();
+    said.says(&["plain http", "is redirected (301", "apps have to have the https:// URL"]);
+    let (elsewhere, _second) = plain_http(|_| Some(redirect("https://www.example.com/"))).await;
+    beside(elsewhere.port()).warns_with(&["to https://www.example.com/", "let it lead there"]);
+    // The server itself, without TLS.
+    beside(deployment.server.public.port()).warns_with(&["serves apps, too", "沿途可被窃听"]);
+    first.shutdown().await;
+    let said = beside(home.port());
+    said.is_fine();
+    said.says(&["nothing answers at http://chat.example.com"]);
 }

@@ -1,12 +1,13 @@
 //! A proxy before the server that does one thing wrong.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, copy_bidirectional},
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -17,9 +18,22 @@ pub(crate) struct Faults {
     pub(crate) answer: fn(&str) -> Option<String>,
     pub(crate) request: fn(String) -> String,
     pub(crate) response: fn(String) -> String,
+    /// What it does to WebSockets.
+    pub(crate) sockets: Sockets,
 }
 
-pub(crate) const GOOD: Faults = Faults { answer: |_| None, request: |head| head, response: |head| head };
+/// How frames get through.
+#[derive(Clone, Copy)]
+pub(crate) enum Sockets {
+    Pass,
+    /// The server's are kept, as if there would be enough of them to fill a buffer.
+    Hold,
+    /// Until both sides have been silent for so long.
+    CutAfter(Duration),
+}
+
+pub(crate) const GOOD: Faults =
+    Faults { answer: |_| None, request: |head| head, response: |head| head, sockets: Sockets::Pass };
 
 /// Passes connections on until it is dropped.
 pub(crate) fn start(
@@ -58,8 +72,38 @@ async fn pass(mut client: impl AsyncRead + AsyncWrite + Unpin, server: SocketAdd
     let mut server = TcpStream::connect(server).await.unwrap();
     server.write_all((faults.request)(head).as_bytes()).await.unwrap();
     let Some(head) = read_head(&mut server).await else { return };
-    if client.write_all((faults.response)(head).as_bytes()).await.is_ok() {
-        let _ = copy_bidirectional(&mut client, &mut server).await;
+    let is_socket = head.starts_with("HTTP/1.1 101");
+    if client.write_all((faults.response)(head).as_bytes()).await.is_err() {
+        return;
+    }
+    match faults.sockets {
+        Sockets::Hold if is_socket => {
+            let (mut from, mut to) = server.into_split();
+            let (mut heard, mut said) = (tokio::io::sink(), client);
+            let _ = tokio::join!(copy(&mut from, &mut heard), copy(&mut said, &mut to));
+        }
+        Sockets::CutAfter(silence) if is_socket => cut_after(silence, client, server).await,
+        _ => _ = copy_bidirectional(&mut client, &mut server).await,
+    }
+}
+
+/// Ends without a word, as balancers do.
+async fn cut_after(
+    silence: Duration,
+    mut client: impl AsyncRead + AsyncWrite + Unpin,
+    mut server: TcpStream,
+) {
+    let (mut up, mut down) = ([0; 4096], [0; 4096]);
+    loop {
+        let moved = timeout(silence, async {
+            tokio::select! {
+                read = client.read(&mut up) => server.write_all(&up[..read.ok().filter(|read| *read > 0)?]).await.ok(),
+                read = server.read(&mut down) => client.write_all(&down[..read.ok().filter(|read| *read > 0)?]).await.ok(),
+            }
+        });
+        if !matches!(moved.await, Ok(Some(()))) {
+            return;
+        }
     }
 }
 
