@@ -88,5 +88,5 @@ async fn socket_of(settings: &Settings) -> Result<Server, CompareError> {
     let Some(address) = answer.get("server").and_then(serde_json::Value::as_str) else {
         return Err(CompareError::NoRoute { server: server.to_string(), app: settings.app.clone(), status });
     };
-    Server::parse(address).map_err(|cause| CompareError::BadRoute { server: server.to_string(), cause })
+    server.named(address).map_err(|cause| CompareError::BadRoute { server: server.to_string(), cause })
 }

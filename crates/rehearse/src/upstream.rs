@@ -7,7 +7,11 @@ use std::{
 };
 
 use http::{HeaderValue, Uri, uri::PathAndQuery};
-use rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, ServerName},
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
@@ -34,13 +38,15 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub struct BadUrl(pub String);
 
 /// A server: scheme, host and port. Of WebSocket URLs, the path counts too.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Server {
     host: String,
     port: u16,
     tls: bool,
     web_socket: bool,
     uri: Uri,
+    /// Whom certificates may come from, if not only from public authorities.
+    trust: Option<Arc<ClientConfig>>,
 }
 
 impl Server {
@@ -65,7 +71,20 @@ impl Server {
         // Sockets and certificates know IPv6 addresses without brackets.
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        Ok(Self { host, port, tls, web_socket, uri })
+        Ok(Self { host, port, tls, web_socket, uri, trust: None })
+    }
+
+    /// The same, whose certificate may also come from one of these authorities.
+    #[must_use]
+    pub fn trusting(self, own: Vec<CertificateDer<'static>>) -> Self {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        roots.add_parsable_certificates(own);
+        Self { trust: Some(config(roots)), ..self }
+    }
+
+    /// A server that this one names, trusted like this one.
+    pub(crate) fn named(&self, url: &str) -> Result<Self, BadUrl> {
+        Ok(Self { trust: self.trust.clone(), ..Self::parse(url)? })
     }
 
     /// Whether the URL is that of a WebSocket, so that nobody has to be asked for one.
@@ -116,8 +135,9 @@ impl Server {
         if !self.tls {
             return Ok(Box::new(stream));
         }
+        let trust = self.trust.clone().unwrap_or_else(public_authorities);
         let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
-        Ok(Box::new(TlsConnector::from(public_roots()).connect(name, stream).await?))
+        Ok(Box::new(TlsConnector::from(trust).connect(name, stream).await?))
     }
 }
 
@@ -127,18 +147,19 @@ impl fmt::Display for Server {
     }
 }
 
-/// The certificate authorities that browsers trust. The provider is named, because a program that contains two of them
-/// has no default.
-fn public_roots() -> Arc<ClientConfig> {
+/// The certificate authorities that browsers trust.
+fn public_authorities() -> Arc<ClientConfig> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let make = || {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring has what TLS 1.2 and 1.3 need");
-        Arc::new(versions.with_root_certificates(roots).with_no_client_auth())
-    };
-    Arc::clone(CONFIG.get_or_init(make))
+    let roots = || RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    Arc::clone(CONFIG.get_or_init(|| config(roots())))
+}
+
+/// The provider is named, because a program that contains two of them has no default.
+fn config(roots: RootCertStore) -> Arc<ClientConfig> {
+    let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("ring has what TLS 1.2 and 1.3 need");
+    Arc::new(versions.with_root_certificates(roots).with_no_client_auth())
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ async fn upgrade(
         origin: text(headers, "origin"),
     };
     shared.journal.note(connection, asked).await;
-    let server = shared.routes.resolve(request.uri());
+    let server = shared.routes.resolve(request.uri(), &shared.to);
     let path = match &server {
         Some(server) => server.path_with(request.uri().query()),
         None => path_of(request.uri()),

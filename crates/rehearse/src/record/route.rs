@@ -44,11 +44,11 @@ impl Routes {
         changed.then(|| answer.to_string().into_bytes())
     }
 
-    /// Where a request for this path goes, if it is one of the addresses.
-    pub(super) fn resolve(&self, uri: &Uri) -> Option<Server> {
+    /// Where a request for this path goes, if it is one of the addresses that `by` gave.
+    pub(super) fn resolve(&self, uri: &Uri, by: &Server) -> Option<Server> {
         let number: usize = uri.path().strip_prefix(PREFIX)?.parse().ok()?;
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Server::parse(known.get(number.checked_sub(1)?)?).ok()
+        by.named(known.get(number.checked_sub(1)?)?).ok()
     }
 
     fn number(&self, address: &str) -> Option<usize> {
@@ -87,10 +87,11 @@ mod tests {
         assert_eq!(ours, expected);
         let tls = rewritten(&routes, &answer, &[("host", "h"), ("x-forwarded-proto", "https")]).unwrap();
         assert_eq!(tls["server"], "wss://h/rehearsal/1", "the same address has the same number");
-        let resolved = routes.resolve(&"/rehearsal/1".parse().unwrap()).unwrap();
+        let by = Server::parse("https://c.example").unwrap();
+        let resolved = routes.resolve(&"/rehearsal/1".parse().unwrap(), &by).unwrap();
         assert_eq!((resolved.authority(), resolved.path().as_str()), ("a.example", "/x?y=1"));
         for other in ["/", "/rehearsal/0", "/rehearsal/3", "/rehearsal/x"] {
-            assert!(routes.resolve(&other.parse().unwrap()).is_none(), "{other}");
+            assert!(routes.resolve(&other.parse().unwrap(), &by).is_none(), "{other}");
         }
     }
 

@@ -3,5 +3,6 @@
 
 mod bad_servers;
 mod passage;
+mod secure;
 mod setting;
 mod slow;

@@ -9,7 +9,7 @@ use grandstand_rehearse::{
 };
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::oneshot,
     task::JoinSet,
@@ -35,26 +35,23 @@ impl Setting {
         F: Fn(TcpStream) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let server = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(stream));
-            }
-        });
+        let server = listen(&mut tasks, serve).await;
         Self::before(server, tasks).await
     }
 
     /// A recorder before whatever is at this address.
-    pub(crate) async fn before(server: SocketAddr, mut tasks: JoinSet<()>) -> Self {
+    pub(crate) async fn before(server: SocketAddr, tasks: JoinSet<()>) -> Self {
+        Self::to(Server::parse(&format!("http://{server}")).unwrap(), tasks).await
+    }
+
+    /// A recorder before a server. What that is made of ends with the recorder.
+    pub(crate) async fn to(to: Server, mut tasks: JoinSet<()>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("recording.ndjson");
         let settings = Settings {
             listen: "127.0.0.1:0".parse().unwrap(),
-            to: Server::parse(&format!("http://{server}")).unwrap(),
+            to,
             out: out.clone(),
             keep_texts: false,
             made_by: "a test".to_owned(),
@@ -94,8 +91,26 @@ impl Setting {
     }
 }
 
+/// A server that does `serve` with each of its connections.
+pub(crate) async fn listen<F, Fut>(tasks: &mut JoinSet<()>, serve: F) -> SocketAddr
+where
+    F: Fn(TcpStream) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tasks.spawn(async move {
+        let mut connections = JoinSet::new();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            connections.spawn(serve(stream));
+        }
+    });
+    address
+}
+
 /// Reads a request's head, byte by byte so that nothing behind it is lost.
-pub(crate) async fn head(stream: &mut TcpStream) -> String {
+pub(crate) async fn head(stream: &mut (impl AsyncRead + Unpin)) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
