@@ -10,6 +10,7 @@ mod failure;
 mod item;
 mod lists;
 mod messages;
+mod of_app;
 mod page;
 mod progress;
 mod report;
@@ -47,6 +48,10 @@ use crate::archive::{self, About, ArchiveError, ArchiveReader, ArchiveWriter, Ma
 /// Messages of a page: more than LeanCloud and Grandstand give.
 const PAGE: usize = 1000;
 
+/// By how much the next export overlaps this one, in milliseconds: clocks of a service's machines differ and are set, and
+/// a message may become visible some time after its time.
+const OVERLAP: i64 = 60_000;
+
 /// What to export, and where to.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -82,13 +87,17 @@ pub enum By {
     Room,
 }
 
-/// A list that each room has.
+/// A list that each room has, or the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum List {
     Silences,
     Blocks,
     Roles,
+    // LeanCloud has none of these.
+    Switches,
+    Bans,
+    Words,
 }
 
 /// What is checked at the end.
@@ -194,6 +203,10 @@ impl Run {
                 }
                 Place::Lists(lists) => {
                     self.read_lists(lists).await?;
+                    Place::OfApp
+                }
+                Place::OfApp => {
+                    self.read_of_app().await?;
                     Place::Checks { all: false }
                 }
                 Place::Checks { all } => {
@@ -238,15 +251,17 @@ impl Run {
             sent: before.sent + now.sent,
             repeated: before.repeated + now.repeated,
             over_quota: before.over_quota + now.over_quota,
+            mended: before.mended + now.mended,
         };
     }
 
     fn finish(mut self) -> Result<Exported, ExportError> {
         self.note_calls();
         let report = &mut self.cursor.report;
-        report.not_told = not_told(self.kind).map(str::to_owned).to_vec();
+        report.not_told = not_told(self.kind).iter().map(ToString::to_string).collect();
         let began = Some(self.cursor.began).filter(|began| *began > 0);
-        report.next_since = self.options.until.or(began).map(|time| Millis(time).to_iso());
+        let overlapped = began.map(|began| began - OVERLAP);
+        report.next_since = self.options.until.or(overlapped).map(|time| Millis(time).to_iso());
         let complete = report.is_complete();
         if !complete {
             // Called again, it looks at every room.
@@ -262,7 +277,7 @@ impl Run {
         let stage = match place {
             Place::Rooms(_) => Stage::Rooms,
             Place::Messages(_) => Stage::Messages,
-            Place::Lists(_) => Stage::Lists,
+            Place::Lists(_) | Place::OfApp => Stage::Lists,
             Place::Checks { .. } | Place::Done => Stage::Checks,
         };
         self.source.progress().send_modify(|progress| (progress.stage, progress.share) = (stage, None));
@@ -275,9 +290,7 @@ impl Run {
         self.source.progress().send_modify(|progress| {
             progress.rooms = self.rooms.len() as u64;
             progress.messages = sealed.messages + unsealed.messages;
-            let [before, since] =
-                [sealed, unsealed].map(|counts| counts.silences + counts.blocks + counts.roles);
-            progress.listed = before + since;
+            progress.listed = sealed.rules() + unsealed.rules();
             progress.calls = calls;
         });
     }
@@ -301,16 +314,13 @@ impl Run {
 }
 
 /// What stays unknown.
-fn not_told(kind: SourceKind) -> [&'static str; 2] {
+fn not_told(kind: SourceKind) -> &'static [&'static str] {
     match kind {
-        SourceKind::LeanCloud => [
+        SourceKind::LeanCloud => &[
             "LeanCloud shows to nobody who is silenced for a time, and until when: only permanent silences are here",
             "LeanCloud does not tell levels, mentions and times of edits of messages in history",
         ],
-        SourceKind::Grandstand => [
-            "bans, words and switches belong to the app, not to its rooms: they are no part of an archive",
-            "the audit log and the evidence stay where they are",
-        ],
+        SourceKind::Grandstand => &["the audit log and the evidence stay where they are"],
     }
 }
 
@@ -399,7 +409,7 @@ fn done(options: &Options, base: &Url) -> Result<Option<Exported>, ExportError> 
 /// Two that write into one folder would spoil it. An empty folder stays empty until somebody writes into it.
 fn lock(folder: &Path) -> Result<File, ExportError> {
     let failed = |path: &Path, cause| ArchiveError::Io { path: path.to_owned(), cause };
-    fs::create_dir_all(folder).map_err(|cause| failed(folder, cause))?;
+    archive::make_folder(folder).map_err(|cause| failed(folder, cause))?;
     let file = File::open(folder).map_err(|cause| failed(folder, cause))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -415,13 +425,17 @@ fn now() -> Millis {
 }
 
 impl List {
-    const ALL: [Self; 3] = [Self::Silences, Self::Blocks, Self::Roles];
+    /// Those that each room has.
+    const OF_ROOMS: [Self; 4] = [Self::Silences, Self::Blocks, Self::Roles, Self::Switches];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Silences => "silences",
             Self::Blocks => "blocks",
             Self::Roles => "roles",
+            Self::Switches => "switches",
+            Self::Bans => "bans",
+            Self::Words => "words",
         }
     }
 }

@@ -4,13 +4,14 @@
 use std::{
     collections::BTreeSet,
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
 };
 
 use grandstand_migrate::archive::{
-    About, ArchiveError, ArchiveReader, ArchiveWriter, Counts, MessageLine, RestrictionLine, RoleLine,
-    RoomLine, Rooms, SEGMENT, Section, Source, SourceKind,
+    About, ArchiveError, ArchiveReader, ArchiveWriter, BanLine, Counts, MessageLine, MuteAllLine,
+    RestrictionLine, RoleLine, RoomLine, Rooms, SEGMENT, Section, SlowModeLine, Source, SourceKind,
+    SwitchesLine, WordLine,
 };
 use grandstand_protocol::{Body, Level};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
@@ -104,7 +105,7 @@ fn what_was_written_is_read() {
     small(folder.path());
     let reader = ArchiveReader::open(folder.path()).unwrap();
     reader.verify().unwrap();
-    let counts = Counts { rooms: 3, messages: 500, silences: 1, blocks: 1, roles: 1 };
+    let counts = Counts { rooms: 3, messages: 500, silences: 1, blocks: 1, roles: 1, ..Counts::default() };
     assert_eq!(reader.manifest().counts, counts);
     assert_eq!((reader.manifest().about.clone(), reader.manifest().complete), (about(), true));
     assert_eq!(collect(reader.rooms()), (0..3).map(room).collect::<Vec<_>>());
@@ -310,6 +311,71 @@ fn wrong_counts_are_found() {
 }
 
 #[test]
+fn switches_bans_and_words_are_there_where_there_are_any() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("archive");
+    let mut writer = ArchiveWriter::create(&path, about()).unwrap();
+    let switches = SwitchesLine {
+        room: "room0".to_owned(),
+        mute_all: Some(MuteAllLine { until: Some(9), clients: vec!["ann".to_owned()], roles: Vec::new() }),
+        slow_mode: Some(SlowModeLine { seconds: 5, roles: vec!["Owner".to_owned()] }),
+        frozen: true,
+    };
+    let ban = BanLine { address: Some("192.0.2.0/24".to_owned()), created_at: Some(5), ..BanLine::default() };
+    let word = WordLine { word: "刷单".to_owned() };
+    writer.switches(&switches).unwrap();
+    writer.ban(&ban).unwrap();
+    writer.seal(&json!(1)).unwrap();
+    // What was not sealed goes with the interruption.
+    writer.word(&word).unwrap();
+    drop(writer);
+    let (mut writer, cursor) = ArchiveWriter::resume(&path).unwrap().unwrap();
+    assert_eq!(cursor, json!(1));
+    writer.word(&word).unwrap();
+    writer.finish(&json!(2), &json!({}), None, true).unwrap();
+
+    let reader = ArchiveReader::open(&path).unwrap();
+    reader.verify().unwrap();
+    let counts = Counts { switches: 1, bans: 1, words: 1, ..Counts::default() };
+    assert_eq!((reader.manifest().counts, counts.rules()), (counts, 3));
+    assert_eq!(collect(reader.switches()), [switches]);
+    assert_eq!(collect(reader.bans()), [ban]);
+    assert_eq!(collect(reader.words()), [word]);
+
+    // LeanCloud's archives have no such files, and older ones do not count them.
+    let folder = TempDir::new().unwrap();
+    small(folder.path());
+    assert!(!folder.path().join("switches.ndjson.gz").exists());
+    change_manifest(folder.path(), |manifest| {
+        manifest["counts"]
+            .as_object_mut()
+            .unwrap()
+            .retain(|key, _| !["switches", "bans", "words"].contains(&key.as_str()));
+    });
+    let reader = ArchiveReader::open(folder.path()).unwrap();
+    assert_eq!(collect(reader.words()), []);
+}
+
+#[test]
+fn a_list_that_a_later_program_added_is_checked_and_passed_over() {
+    let folder = TempDir::new().unwrap();
+    small(folder.path());
+    fs::copy(folder.path().join("roles.ndjson.gz"), folder.path().join("wishes.ndjson.gz")).unwrap();
+    change_manifest(folder.path(), |manifest| {
+        let files = manifest["files"].as_array_mut().unwrap();
+        let mut wishes = files.iter().find(|file| file["path"] == "roles.ndjson.gz").unwrap().clone();
+        wishes["path"] = json!("wishes.ndjson.gz");
+        files.push(wishes);
+        manifest["counts"]["wishes"] = json!(1);
+    });
+    let reader = ArchiveReader::open(folder.path()).unwrap();
+    reader.verify().unwrap();
+    assert_eq!(collect(reader.roles()), [role("emil")]);
+    fs::write(folder.path().join("wishes.ndjson.gz"), "spoilt").unwrap();
+    is_damaged(folder.path(), "wishes");
+}
+
+#[test]
 fn a_manifest_is_not_believed() {
     let check = |change: fn(&mut Value), expected: &str| {
         let folder = TempDir::new().unwrap();
@@ -379,4 +445,12 @@ fn a_line_that_is_no_row_is_named() {
         .map(|line| line.unwrap().text)
         .collect();
     assert_eq!(raw.len(), 1, "and can still be had as it is");
+}
+
+#[test]
+fn a_new_archive_is_for_its_owner_alone() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("new/archive");
+    ArchiveWriter::create(&path, about()).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
 }

@@ -117,6 +117,13 @@ pub struct Counts {
     pub silences: u64,
     pub blocks: u64,
     pub roles: u64,
+    // Archives of LeanCloud have none of these.
+    #[serde(default)]
+    pub switches: u64,
+    #[serde(default)]
+    pub bans: u64,
+    #[serde(default)]
+    pub words: u64,
 }
 
 /// What the rows of a file are.
@@ -127,11 +134,20 @@ pub enum Section {
     Silences,
     Blocks,
     Roles,
+    Switches,
+    Bans,
+    Words,
 }
 
 impl Section {
     /// Those that have one file each.
-    pub(super) const LISTS: [Self; 4] = [Self::Rooms, Self::Silences, Self::Blocks, Self::Roles];
+    pub(super) const LISTS: [Self; 7] =
+        [Self::Rooms, Self::Silences, Self::Blocks, Self::Roles, Self::Switches, Self::Bans, Self::Words];
+
+    /// Whether an archive need not have its file.
+    pub(super) fn is_optional(self) -> bool {
+        matches!(self, Self::Switches | Self::Bans | Self::Words)
+    }
 
     /// The section of a file, by its path; `None` for whatever is no file of an archive.
     #[must_use]
@@ -154,11 +170,21 @@ impl Section {
             Self::Silences => Some("silences.ndjson.gz"),
             Self::Blocks => Some("blocks.ndjson.gz"),
             Self::Roles => Some("roles.ndjson.gz"),
+            Self::Switches => Some("switches.ndjson.gz"),
+            Self::Bans => Some("bans.ndjson.gz"),
+            Self::Words => Some("words.ndjson.gz"),
         }
     }
 }
 
 impl Counts {
+    /// All rows that are neither rooms nor messages.
+    #[must_use]
+    pub fn rules(self) -> u64 {
+        let of_rooms = self.silences + self.blocks + self.roles + self.switches;
+        of_rooms + self.bans + self.words
+    }
+
     /// Adds the rows of a file.
     pub(super) fn add(&mut self, section: Section, lines: u64) {
         let count = match section {
@@ -167,6 +193,9 @@ impl Counts {
             Section::Silences => &mut self.silences,
             Section::Blocks => &mut self.blocks,
             Section::Roles => &mut self.roles,
+            Section::Switches => &mut self.switches,
+            Section::Bans => &mut self.bans,
+            Section::Words => &mut self.words,
         };
         *count = count.saturating_add(lines);
     }
@@ -180,6 +209,12 @@ impl Counts {
         }
         counts
     }
+}
+
+/// Whether a path can be that of a list which a later program has added: it is checked with the others, and passed over.
+fn is_list(path: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase());
+    path.strip_suffix(".ndjson.gz").is_some_and(is_name)
 }
 
 /// What every version has.
@@ -213,7 +248,7 @@ impl Manifest {
         let manifest: Self = serde_json::from_slice(text).map_err(bad)?;
         let mut seen = HashSet::new();
         for file in &manifest.files {
-            if Section::of(&file.path).is_none() {
+            if Section::of(&file.path).is_none() && !is_list(&file.path) {
                 return Err(ArchiveError::Path(file.path.clone()));
             }
             if !seen.insert(file.path.as_str()) {

@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{
-    ArchiveError, MAX_LINE, Manifest, MessageLine, RestrictionLine, RoleLine, RoomLine,
+    ArchiveError, BanLine, MAX_LINE, Manifest, MessageLine, RestrictionLine, RoleLine, RoomLine,
+    SwitchesLine, WordLine,
     manifest::{FileEntry, Section},
 };
 
@@ -112,6 +113,21 @@ impl ArchiveReader {
     /// All roles.
     pub fn roles(&self) -> Rows<'_, RoleLine> {
         self.rows(Section::Roles)
+    }
+
+    /// What holds for everybody in the rooms where something does.
+    pub fn switches(&self) -> Rows<'_, SwitchesLine> {
+        self.rows(Section::Switches)
+    }
+
+    /// All bans from the app.
+    pub fn bans(&self) -> Rows<'_, BanLine> {
+        self.rows(Section::Bans)
+    }
+
+    /// The app's list of words.
+    pub fn words(&self) -> Rows<'_, WordLine> {
+        self.rows(Section::Words)
     }
 
     fn rows<T>(&self, section: Section) -> Rows<'_, T> {

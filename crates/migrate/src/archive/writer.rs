@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    About, ArchiveError, ArchiveReader, Counts, MAX_LINE, Manifest, MessageLine, RestrictionLine, RoleLine,
-    RoomLine, SEGMENT,
+    About, ArchiveError, ArchiveReader, BanLine, Counts, MAX_LINE, Manifest, MessageLine, RestrictionLine,
+    RoleLine, RoomLine, SEGMENT, SwitchesLine, WordLine,
     manifest::{FileEntry, Section},
     reader::sha256,
 };
@@ -62,7 +62,7 @@ impl ArchiveWriter {
     /// When there is something in the folder, or the disk refuses.
     pub fn create(folder: impl Into<PathBuf>, about: About) -> Result<Self, ArchiveError> {
         let folder = folder.into();
-        fs::create_dir_all(&folder).map_err(ArchiveError::io(&folder))?;
+        super::make_folder(&folder).map_err(ArchiveError::io(&folder))?;
         if fs::read_dir(&folder).map_err(ArchiveError::io(&folder))?.next().is_some() {
             return Err(ArchiveError::Occupied(folder));
         }
@@ -184,6 +184,30 @@ impl ArchiveWriter {
         self.write(Section::Roles, line)
     }
 
+    /// Adds a room's switches.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn switches(&mut self, line: &SwitchesLine) -> Result<(), ArchiveError> {
+        self.write(Section::Switches, line)
+    }
+
+    /// Adds a ban.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn ban(&mut self, line: &BanLine) -> Result<(), ArchiveError> {
+        self.write(Section::Bans, line)
+    }
+
+    /// Adds a word.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn word(&mut self, line: &WordLine) -> Result<(), ArchiveError> {
+        self.write(Section::Words, line)
+    }
+
     /// Makes what was written part of the archive, and notes from where the caller goes on after an interruption. Costs
     /// an fsync for each file that was written to, and a segment: once for some ten thousand messages, or some seconds.
     ///
@@ -228,7 +252,7 @@ impl ArchiveWriter {
         finished_at: Option<String>,
         complete: bool,
     ) -> Result<Manifest, ArchiveError> {
-        for section in Section::LISTS {
+        for section in Section::LISTS.into_iter().filter(|section| !section.is_optional()) {
             // Empty ones are there, too.
             self.list(section)?;
         }

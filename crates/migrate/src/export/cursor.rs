@@ -27,6 +27,8 @@ pub(super) enum Place {
     Rooms(Windows),
     Messages(Walk),
     Lists(Lists),
+    /// What belongs to no room.
+    OfApp,
     /// `all`: every room, after an export that ended without everything.
     Checks {
         all: bool,

@@ -1,4 +1,4 @@
-//! Who is silenced or blocked, and who has a role, room by room.
+//! Who is silenced or blocked, who has a role, and what holds for everybody, room by room.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use super::{
     failure::{ExportError, Refusal},
 };
 use crate::{
-    archive::{RestrictionLine, RoleLine, SourceKind},
+    archive::{MuteAllLine, RestrictionLine, RoleLine, SlowModeLine, SourceKind, SwitchesLine},
     conversation::moment,
 };
 
@@ -23,8 +23,9 @@ const REFUSALS: u32 = 20;
 impl Run {
     /// Reads all lists of the rooms into the archive, from where `lists` is.
     pub(super) async fn read_lists(&mut self, mut lists: Lists) -> Result<(), ExportError> {
-        let wanted = List::ALL.into_iter().filter(|list| !self.cursor.without.contains(list));
-        let wanted: Vec<List> = wanted.collect();
+        let is_there = |list: &List| *list != List::Switches || self.kind == SourceKind::Grandstand;
+        let is_wanted = |list: &List| is_there(list) && !self.cursor.without.contains(list);
+        let wanted: Vec<List> = List::OF_ROOMS.into_iter().filter(is_wanted).collect();
         while let Some((room, _)) = self.rooms.get_index(lists.room).filter(|_| !wanted.is_empty()) {
             let room = room.clone();
             for list in &wanted {
@@ -75,6 +76,16 @@ impl Run {
                     self.writer.role(&line)?;
                 }
             }
+            List::Switches => {
+                let path = ["1.2", "rtm", "chatrooms", room, "switches"];
+                let shown = self.source.get(&path, &[], Value::is_object).await?;
+                let line = switches(room, &shown);
+                if line != (SwitchesLine { room: room.to_owned(), ..SwitchesLine::default() }) {
+                    self.writer.switches(&line)?;
+                }
+            }
+            // They belong to no room.
+            List::Bans | List::Words => {}
         }
         Ok(())
     }
@@ -112,33 +123,53 @@ impl Run {
         }
     }
 
-    /// A page may have fewer rows than it was asked for, so they end where nothing new comes.
+    /// A page may have fewer rows than it was asked for, so they end where nothing new comes. Rows that come again do not
+    /// count: the next page would begin too late.
     async fn roles(&mut self, room: &str) -> Result<Vec<RoleLine>, ExportError> {
-        let (mut lines, mut known, mut skip) = (Vec::new(), HashSet::new(), 0);
+        let (mut lines, mut known) = (Vec::new(), HashSet::new());
         loop {
-            let query = [("skip", skip.to_string()), ("limit", PAGE.to_string())];
+            let query = [("skip", known.len().to_string()), ("limit", PAGE.to_string())];
             let path = ["1.2", "rtm", "chatrooms", room, "member-infos"];
             let answer = self.source.get(&path, &query, |answer| answer["results"].is_array()).await?;
-            let rows = answer["results"].as_array().cloned().unwrap_or_default();
-            let before = lines.len();
-            for row in &rows {
+            let before = known.len();
+            for row in answer["results"].as_array().into_iter().flatten() {
                 let text = |key: &str| row[key].as_str().map(str::to_owned);
-                let (Some(client), Some(role)) = (text("clientId"), text("role")) else {
-                    self.cursor
-                        .report
-                        .missing(format!("a role in room {room} has no client or no name"), row.clone());
+                let client = text("clientId");
+                if !known.insert(client.clone().unwrap_or_else(|| row.to_string())) {
+                    continue;
+                }
+                let (Some(client), Some(role)) = (client, text("role")) else {
+                    let what = format!("a role in room {room} has no client or no name");
+                    self.cursor.report.missing(what, row.clone());
                     continue;
                 };
-                if known.insert(client.clone()) {
-                    lines.push(RoleLine { room: room.to_owned(), client, role, id: text("objectId") });
-                }
+                lines.push(RoleLine { room: room.to_owned(), client, role, id: text("objectId") });
             }
-            skip += rows.len();
-            if lines.len() == before {
+            if known.len() == before {
                 return Ok(lines);
             }
         }
     }
+}
+
+/// What is on of a room's switches.
+fn switches(room: &str, shown: &Value) -> SwitchesLine {
+    let (mute, slow) = (&shown["mute_all"], &shown["slow_mode"]);
+    let seconds = slow["seconds"].as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    SwitchesLine {
+        room: room.to_owned(),
+        mute_all: mute.is_object().then(|| MuteAllLine {
+            until: moment(&mute["until"]),
+            clients: texts(&mute["client_ids"]),
+            roles: texts(&mute["roles"]),
+        }),
+        slow_mode: seconds.map(|seconds| SlowModeLine { seconds, roles: texts(&slow["roles"]) }),
+        frozen: shown["frozen"] == true,
+    }
+}
+
+fn texts(values: &Value) -> Vec<String> {
+    values.as_array().into_iter().flatten().filter_map(|value| value.as_str().map(str::to_owned)).collect()
 }
 
 fn in_words(list: List, refusal: &Refusal) -> String {

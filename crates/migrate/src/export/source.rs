@@ -1,5 +1,6 @@
 //! The server that is exported from: asked at a bounded rate, again where that can help, and not at all where it cannot.
 
+mod mend;
 mod pace;
 
 use std::{error::Error, time::Duration};
@@ -53,7 +54,13 @@ pub struct Calls {
     pub repeated: u64,
     /// How often the server said that a quota is used up.
     pub over_quota: u64,
+    /// Answers with text that is no Unicode, such as half of an emoji: U+FFFD stands in its place.
+    #[serde(default)]
+    pub mended: u64,
 }
+
+/// Makes something of an answer's body.
+type Reads = fn(&[u8]) -> Option<Value>;
 
 /// What one request came to.
 enum Outcome {
@@ -101,7 +108,7 @@ impl Source {
         loop {
             self.pace.turn(&mut self.next).await;
             self.calls.sent += 1;
-            let error = match self.once(&url).await {
+            let error = match self.once(&url, json).await {
                 Outcome::Answer(answer) if answer["info"]["title"] == "Grandstand" => {
                     return Ok(SourceKind::Grandstand);
                 }
@@ -123,7 +130,7 @@ impl Source {
         }
     }
 
-    /// Asks until there is an answer that `fits`, or a refusal that asking again does not change.
+    /// Asks until there is an answer in JSON that `fits`, or a refusal that asking again does not change.
     pub(super) async fn get(
         &mut self,
         path: &[&str],
@@ -131,11 +138,29 @@ impl Source {
         fits: fn(&Value) -> bool,
     ) -> Result<Value, ExportError> {
         let url = self.url(path, query)?;
+        self.persist(&url, json, fits).await
+    }
+
+    /// The same for something that is answered as text.
+    pub(super) async fn text(&mut self, path: &[&str]) -> Result<String, ExportError> {
+        let url = self.url(path, &[])?;
+        match self.persist(&url, text, Value::is_string).await? {
+            Value::String(text) => Ok(text),
+            _ => Ok(String::new()),
+        }
+    }
+
+    async fn persist(
+        &mut self,
+        url: &Url,
+        reads: Reads,
+        fits: fn(&Value) -> bool,
+    ) -> Result<Value, ExportError> {
         let (mut unlucky, mut over_quota) = (0, 0);
         loop {
             self.pace.turn(&mut self.next).await;
             self.calls.sent += 1;
-            let error = match self.once(&url).await.that_fits(fits, &url) {
+            let error = match self.once(url, reads).await.that_fits(fits, url) {
                 Outcome::Answer(answer) => return Ok(answer),
                 Outcome::Failed(error) => return Err(error),
                 Outcome::Unlucky(error) => {
@@ -187,7 +212,7 @@ impl Source {
         Ok(url)
     }
 
-    async fn once(&mut self, url: &Url) -> Outcome {
+    async fn once(&mut self, url: &Url, reads: Reads) -> Outcome {
         let response = match self.http.get(url.clone()).send().await {
             Ok(response) => response,
             Err(error) => return Outcome::Unlucky(unsent(url, &error)),
@@ -208,12 +233,14 @@ impl Source {
             let problem = format!("it answers {} with more than {LARGEST_ANSWER} bytes", url.path());
             return Outcome::Failed(ExportError::Strange(problem));
         };
-        let answer: Option<Value> = serde_json::from_slice(&body).ok();
+        // Refusals are JSON in any case.
+        let answer = if status.is_success() { self.read_or_mend(&body, reads) } else { json(&body) };
         if answer.is_some() || status.is_success() {
             self.note_clock(&headers);
         }
         if status.is_success() {
-            let strange = || ExportError::Strange(format!("it answers {} {status} without JSON", url.path()));
+            let strange =
+                || ExportError::Strange(format!("it answers {} {status} with something else", url.path()));
             return answer.map_or_else(|| Outcome::Unlucky(strange()), Outcome::Answer);
         }
         let error = ExportError::Refused(Refusal::read(url.path(), status.as_u16(), answer.as_ref()));
@@ -225,6 +252,17 @@ impl Source {
             _ if answer.is_none() => Outcome::Unlucky(error),
             _ => Outcome::Failed(error),
         }
+    }
+
+    /// One text that is no Unicode does not cost the page.
+    fn read_or_mend(&mut self, body: &[u8], reads: Reads) -> Option<Value> {
+        let answer = reads(body);
+        if answer.is_some() {
+            return answer;
+        }
+        let mended = mend::mend(body)?;
+        self.calls.mended += 1;
+        Some(mended)
     }
 
     fn note_clock(&mut self, headers: &HeaderMap) {
@@ -257,6 +295,14 @@ async fn read(mut response: Response) -> Result<Option<Vec<u8>>, reqwest::Error>
         body.extend_from_slice(&chunk);
     }
     Ok(Some(body))
+}
+
+fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok()
+}
+
+fn text(body: &[u8]) -> Option<Value> {
+    std::str::from_utf8(body).ok().map(Value::from)
 }
 
 /// In seconds, or as a date.

@@ -16,7 +16,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use crate::{
-    leancloud::{APP, LeanCloud, MASTER_KEY},
+    keys::{APP, MASTER_KEY},
+    leancloud::LeanCloud,
     world::{Message, World, text},
 };
 

@@ -7,8 +7,13 @@ mod desk;
 mod faults;
 mod faulty;
 mod habits;
+#[path = "../stand_in/keys.rs"]
+mod keys;
 #[path = "../stand_in/leancloud.rs"]
 mod leancloud;
+mod manners;
+#[path = "../stand_in/query.rs"]
+mod query;
 mod refusals;
 #[path = "../stand_in/world.rs"]
 mod world;

@@ -1,7 +1,7 @@
 //! A stand-in for LeanCloud's REST API: as strict as the protocol's description of it, and as unreliable as a test wants.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -15,20 +15,21 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use grandstand_room::clock::Millis;
 use rand::{SeedableRng, rngs::SmallRng};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
     faults::{Faults, OnTheWay},
+    keys::is_back_end,
+    query::Query,
     world::{Message, World, text},
 };
 
-pub(crate) const APP: &str = "the-leancloud-app";
-pub(crate) const MASTER_KEY: &str = "its-master-key";
-
-/// For so long a quota counts.
+/// For so long a quota counts, and for so long everything is refused once it is used up: LeanCloud takes a minute.
 pub(crate) const QUOTA_WINDOW: Duration = Duration::from_millis(50);
+
+/// Of a private range.
+pub(crate) const HALF_EMOJI: &str = "\u{e000}";
 
 /// A server on a free port of this machine, until it is dropped.
 pub(crate) struct LeanCloud {
@@ -51,6 +52,12 @@ pub(crate) struct Habits {
     pub(crate) holes: bool,
     /// From so many requests on, these rooms are gone.
     pub(crate) gone: Option<(u64, String)>,
+    /// Pages of lists begin with so many rows of the page before, beyond the limit.
+    pub(crate) borders: usize,
+    /// Whether `HALF_EMOJI` in a message comes as the first half of a surrogate pair, which no strict parser takes.
+    pub(crate) halves: bool,
+    /// These messages are always shown without this key.
+    pub(crate) lacking: Vec<(String, &'static str)>,
     /// After so many requests, these are there, too.
     pub(crate) later: Option<(u64, World)>,
 }
@@ -69,6 +76,7 @@ pub(crate) struct Asked {
     pub(crate) pages: u64,
     pub(crate) faults: BTreeMap<String, u64>,
     window: Option<(Instant, u32)>,
+    refused_until: Option<Instant>,
     /// The last page that was shown, for those that come again.
     before: Vec<Value>,
 }
@@ -115,7 +123,7 @@ impl Shared {
     /// Keys, quota, and what goes wrong on the way.
     async fn gate(&self, headers: &HeaderMap) -> Option<Response> {
         self.asked.lock().unwrap().requests += 1;
-        if !is_allowed(headers) {
+        if !is_back_end(headers) {
             return Some(refusal(401, 401, "Unauthorized."));
         }
         let fault = {
@@ -163,12 +171,16 @@ impl Shared {
             Err(why) => return refusal(400, 1, &why),
         };
         let mut items: Vec<Value> = page.into_iter().map(item).collect();
+        for (id, key) in &self.habits.lock().unwrap().lacking {
+            let items = items.iter_mut().filter(|item| item["msg-id"] == *id);
+            items.filter_map(Value::as_object_mut).for_each(|item| drop(item.shift_remove(*key)));
+        }
         let mut asked = self.asked.lock().unwrap();
         asked.pages += 1;
         let whole = items.clone();
-        let (faults, holes) = {
+        let (faults, holes, halves) = {
             let habits = self.habits.lock().unwrap();
-            (habits.faults, habits.holes)
+            (habits.faults, habits.holes, habits.halves)
         };
         if holes && !items.is_empty() {
             items.remove(0);
@@ -177,6 +189,9 @@ impl Shared {
         if let Some(fault) = faults.spoil(&mut self.rng.lock().unwrap(), &mut items, &before) {
             *asked.faults.entry(fault.to_owned()).or_default() += 1;
         }
+        if halves {
+            return Value::from(items).to_string().replace(HALF_EMOJI, "\\ud83d").into_response();
+        }
         axum::Json(items).into_response()
     }
 }
@@ -184,16 +199,18 @@ impl Shared {
 impl Asked {
     fn is_over(&mut self, quota: u32) -> bool {
         let now = Instant::now();
+        if self.refused_until.is_some_and(|until| now < until) {
+            return true;
+        }
         let (began, count) =
             self.window.take().filter(|(began, _)| now - *began < QUOTA_WINDOW).unwrap_or((now, 0));
+        if count >= quota {
+            self.refused_until = Some(now + QUOTA_WINDOW);
+            return true;
+        }
         self.window = Some((began, count + 1));
-        count >= quota
+        false
     }
-}
-
-fn is_allowed(headers: &HeaderMap) -> bool {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    header("x-lc-id") == APP && header("x-lc-key") == format!("{MASTER_KEY},master")
 }
 
 fn refusal(status: u16, code: i64, error: &str) -> Response {
@@ -317,10 +334,11 @@ async fn clients(
     // A cursor of the server's own making.
     let skip = query.0.get("next").map_or(Some(0), |next| next.strip_prefix("after-")?.parse().ok());
     let Some(skip) = skip else { return refusal(400, 1, "invalid next") };
+    let border = shared.habits.lock().unwrap().borders;
     let world = shared.world.lock().unwrap();
     let all = list(&world).get(&room).map_or(&[][..], Vec::as_slice);
-    let page: Vec<&String> = all.iter().skip(skip).take(limit as usize).collect();
-    let end = skip + page.len();
+    let end = all.len().min(skip + limit as usize);
+    let page = all.get(skip.saturating_sub(border)..end).unwrap_or_default();
     let mut answer = json!({ "client_ids": page });
     if end < all.len() {
         answer["next"] = format!("after-{end}").into();
@@ -339,126 +357,18 @@ async fn roles(Path(room): Path<String>, (State(shared), headers, RawQuery(query
     let (Some(skip), Some(limit)) = (query.number("skip", 0), query.number("limit", 10)) else {
         return refusal(400, 1, "skip and limit are numbers");
     };
+    let border = shared.habits.lock().unwrap().borders;
     let world = shared.world.lock().unwrap();
     let all = world.roles.get(&room).map_or(&[][..], Vec::as_slice);
     // Never more than fifty, whatever is asked for.
-    let page = all.iter().skip(skip as usize).take((limit as usize).min(50));
-    let rows: Vec<Value> =
-        page.map(|(client, role, id)| json!({ "clientId": client, "role": role, "objectId": id })).collect();
+    let end = all.len().min(skip as usize + (limit as usize).min(50));
+    let page = all.get((skip as usize).saturating_sub(border)..end).unwrap_or_default();
+    let page = if skip as usize >= all.len() { &[] } else { page };
+    let rows: Vec<Value> = page
+        .iter()
+        .map(|(client, role, id)| json!({ "clientId": client, "role": role, "objectId": id }))
+        .collect();
     axum::Json(json!({ "results": rows })).into_response()
-}
-
-/// The parameters of a request. One that the description does not know is refused.
-struct Query(HashMap<String, String>);
-
-impl Query {
-    fn read(query: Option<&str>, known: &[&str]) -> Result<Self, String> {
-        let url = reqwest::Url::parse(&format!("http://x/?{}", query.unwrap_or_default())).unwrap();
-        let mut pairs = HashMap::new();
-        for (name, value) in url.query_pairs().into_owned() {
-            if !known.contains(&name.as_str()) {
-                return Err(format!("there is no parameter {name}"));
-            }
-            if pairs.insert(name.clone(), value).is_some() {
-                return Err(format!("{name} stands there twice"));
-            }
-        }
-        Ok(Self(pairs))
-    }
-
-    fn number(&self, name: &str, usual: i64) -> Option<i64> {
-        self.0.get(name).map_or(Some(usual), |text| text.parse().ok()).filter(|number| *number >= 0)
-    }
-
-    fn flag(&self, name: &str) -> Result<bool, String> {
-        match self.0.get(name).map(String::as_str) {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(other) => Err(format!("{name} cannot be {other}")),
-        }
-    }
-
-    /// A place in the list: with an id, that of the message; else before the first message of its time, or behind the
-    /// last one.
-    fn place(
-        &self,
-        messages: &[Message],
-        time: &str,
-        id: &str,
-        behind: bool,
-    ) -> Result<Option<usize>, String> {
-        let at = self.number(time, 0).ok_or_else(|| format!("{time} is a number"))?;
-        let named = self.0.get(id);
-        if at == 0 {
-            return if named.is_some() { Err(format!("{id} goes with {time}")) } else { Ok(None) };
-        }
-        if let Some(place) = named.and_then(|id| messages.iter().position(|message| message.id == *id)) {
-            return Ok(Some(place + usize::from(behind)));
-        }
-        let older = |message: &Message| message.timestamp < at || (behind && message.timestamp == at);
-        Ok(Some(messages.partition_point(older)))
-    }
-
-    fn page<'a>(&self, messages: &'a [Message]) -> Result<Vec<&'a Message>, String> {
-        let limit =
-            self.number("limit", 100).filter(|limit| *limit <= 1000).ok_or("limit is 1000 at most")?;
-        let (start_in, stop_in) = (self.flag("include_start")?, self.flag("include_stop")?);
-        let reversed = self.flag("reversed")?;
-        // Seen from the older end: which of both bounds is in.
-        let (older_in, newer_in) = if reversed { (start_in, stop_in) } else { (stop_in, start_in) };
-        let (start, stop) = (("timestamp", "msgid"), ("till_timestamp", "till_msgid"));
-        let (older, newer) = if reversed { (start, stop) } else { (stop, start) };
-        let first = self.place(messages, older.0, older.1, !older_in)?.unwrap_or(0);
-        let last = self.place(messages, newer.0, newer.1, newer_in)?.unwrap_or(messages.len());
-        let between = messages.get(first..last).unwrap_or_default();
-        Ok(if reversed {
-            between.iter().take(limit as usize).collect()
-        } else {
-            between.iter().rev().take(limit as usize).collect()
-        })
-    }
-
-    fn rooms(&self, world: &World, habits: &Habits) -> Result<Vec<Map<String, Value>>, String> {
-        let limit = self.number("limit", 10).filter(|limit| *limit <= 1000).ok_or("limit is 1000 at most")?;
-        let skip = self.number("skip", 0).ok_or("skip is a number")?;
-        let limit = habits.rows.map_or(limit as usize, |rows| rows.min(limit as usize));
-        let matches = self.condition()?;
-        let mut rows: Vec<&Map<String, Value>> = world.rows.iter().filter(|row| matches(row)).collect();
-        match self.0.get("order").map(String::as_str) {
-            None => {}
-            _ if !habits.orders => {}
-            Some(key @ ("createdAt" | "objectId")) => rows.sort_by_key(|row| text(row, key)),
-            Some(other) => return Err(format!("no order by {other}")),
-        }
-        Ok(rows.into_iter().skip(skip as usize).take(limit).cloned().collect())
-    }
-
-    /// What `where` asks for: times of making, or ids.
-    fn condition(&self) -> Result<impl Fn(&Map<String, Value>) -> bool, String> {
-        let filter = self.0.get("where").map_or("{}", String::as_str);
-        let filter: Map<String, Value> = serde_json::from_str(filter).map_err(|error| error.to_string())?;
-        let (mut from, mut to, mut ids) = (i64::MIN, i64::MAX, None);
-        for (key, tests) in &filter {
-            for (operator, operand) in tests.as_object().ok_or("no test")? {
-                let date = || {
-                    let is_date = operand["__type"] == "Date";
-                    let time = operand["iso"].as_str().and_then(Millis::from_iso).filter(|_| is_date);
-                    time.map(|time| time.0).ok_or("createdAt is compared with dates")
-                };
-                match (key.as_str(), operator.as_str()) {
-                    ("createdAt", "$gte") => from = date()?,
-                    ("createdAt", "$lt") => to = date()?,
-                    ("objectId", "$in") => ids = Some(operand.as_array().ok_or("$in has a list")?.clone()),
-                    other => return Err(format!("no condition {other:?}")),
-                }
-            }
-        }
-        Ok(move |row: &Map<String, Value>| {
-            let made = Millis::from_iso(&text(row, "createdAt")).unwrap().0;
-            let is_named = ids.as_ref().is_none_or(|ids| ids.contains(&row["objectId"]));
-            (from..to).contains(&made) && is_named
-        })
-    }
 }
 
 fn item(message: &Message) -> Value {
