@@ -184,7 +184,15 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let written = overrides::parse("grandstand.toml", text, &[])?;
+        Self::from_toml_with(text, &[])
+    }
+
+    /// The same with variables over it.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_toml_with(text: &str, environment: &[(String, String)]) -> Result<Self, ConfigError> {
+        let written = overrides::parse("grandstand.toml", text, environment)?;
         check::into_config(written, &Flags::default(), file_limit())
     }
 }

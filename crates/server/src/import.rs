@@ -6,9 +6,11 @@
 mod aside;
 mod lists;
 mod message;
+mod of_app;
 mod report;
 mod room;
 mod source;
+mod switches;
 
 use std::{
     collections::HashSet,
@@ -73,7 +75,7 @@ pub enum Phase {
     Checking,
     Rooms,
     Messages,
-    /// Silences, blocks and roles.
+    /// Silences, blocks, roles and switches; bans and words.
     Rules,
 }
 
@@ -121,6 +123,9 @@ impl<'a> Import<'a> {
         for source in &sources {
             self.report.sources.push(source.to_string());
             if let Source::Archive(archive) = source {
+                if !archive.manifest().complete {
+                    self.report.incomplete.push(archive.folder().to_owned());
+                }
                 self.watch.begins(Phase::Checking, None);
                 let archive = Arc::clone(archive);
                 source::blocking(move || archive.verify()).await??;
@@ -135,8 +140,7 @@ impl<'a> Import<'a> {
             let rows = source::lines(source, Section::Messages, message::parse);
             self.take_messages(rows).await?;
         }
-        self.watch
-            .begins(Phase::Rules, total(&sources, |counts| counts.silences + counts.blocks + counts.roles));
+        self.watch.begins(Phase::Rules, total(&sources, Counts::rules));
         for source in &sources {
             for section in [Section::Silences, Section::Blocks] {
                 let rows = source::lines(source, section, lists::restriction);
@@ -144,6 +148,9 @@ impl<'a> Import<'a> {
             }
             let rows = source::lines(source, Section::Roles, lists::role);
             self.take_roles(rows).await?;
+            self.take_switches(source::lines(source, Section::Switches, switches::parse)).await?;
+            self.take_bans(source::lines(source, Section::Bans, of_app::ban)).await?;
+            self.take_words(source::lines(source, Section::Words, of_app::word)).await?;
         }
         self.report.aside = self.aside.finish()?;
         Ok(self.report)

@@ -11,11 +11,11 @@ mod import;
 mod log;
 mod operator;
 mod progress;
+mod questions;
 mod record;
 mod reload;
 mod restore;
 mod serve;
-mod stages;
 mod stop;
 
 use std::{
@@ -39,6 +39,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags.into_sources()),
         Command::Config { command: ConfigCommand::Check { file } } => check(file),
+        Command::Config { command: ConfigCommand::Questions(questions) } => questions::run(&questions),
         Command::Import(import) => import::run(import),
         Command::Compare(compare) => compare::run(compare),
         Command::Backup(backup) => backup::run(backup),

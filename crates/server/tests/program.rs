@@ -9,6 +9,8 @@ mod hostile_http;
 mod log_of_everything;
 #[path = "program/proxied.rs"]
 mod proxied;
+#[path = "program/questions.rs"]
+mod questions;
 #[path = "program/running.rs"]
 mod running;
 #[path = "program/secrets.rs"]

@@ -45,6 +45,11 @@ use crate::{config::Config, cores::Cores, node::Node};
 /// (measured: no loss of throughput, design 5).
 const SEND_BUFFER: usize = 64 * 1024;
 
+/// The kernel's receive buffer of a socket, in bytes: what Linux begins with. Left to itself it grows to
+/// `net.ipv4.tcp_rmem`'s third number, megabytes, for a peer that sends fast, and keeps that for what is not read while
+/// the peer does not read its answers.
+const RECEIVE_BUFFER: usize = 64 * 1024;
+
 /// Unsent bytes above which a socket is not writable (design 5).
 const UNSENT_LOW_WATER: u32 = 16 * 1024;
 
@@ -263,6 +268,7 @@ fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(&stream);
     socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_notsent_lowat(UNSENT_LOW_WATER)?;
     Ok(stream)

@@ -3,8 +3,9 @@
 use std::{
     borrow::Cow,
     collections::BTreeMap,
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, BufWriter, Write},
+    os::unix::fs::OpenOptionsExt,
     path::PathBuf,
 };
 
@@ -81,7 +82,12 @@ impl Aside {
     fn write(&mut self, line: &Line<'_>) -> io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
-            None => self.file.insert(BufWriter::new(File::create(&self.path)?)),
+            None => {
+                // What people said stands in it.
+                let mut owners = OpenOptions::new();
+                owners.write(true).create(true).truncate(true).mode(0o600);
+                self.file.insert(BufWriter::new(owners.open(&self.path)?))
+            }
         };
         serde_json::to_writer(&mut *file, line)?;
         file.write_all(b"\n")

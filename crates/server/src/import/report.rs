@@ -14,11 +14,16 @@ pub struct Report {
     /// Nothing was stored: what would be is `ready`.
     pub dry_run: bool,
     pub sources: Vec<String>,
+    /// Archives among them that lack something, as their `report.json` says.
+    pub incomplete: Vec<PathBuf>,
     pub rooms: Tally,
     pub messages: Tally,
     pub silences: Tally,
     pub blocks: Tally,
     pub roles: Tally,
+    pub switches: Tally,
+    pub bans: Tally,
+    pub words: Tally,
     pub conversations: Conversations,
     /// Why rows were set aside, and how many for each reason.
     pub reasons: BTreeMap<String, u64>,
@@ -74,7 +79,10 @@ impl Report {
     #[must_use]
     pub fn rows(&self) -> u64 {
         let Conversations { ordinary, service, temporary } = self.conversations;
-        let tallies = [self.rooms, self.messages, self.silences, self.blocks, self.roles];
-        tallies.iter().map(|tally| tally.read).sum::<u64>() + ordinary + service + temporary
+        let lists = [self.silences, self.blocks, self.roles, self.switches, self.bans, self.words];
+        [self.rooms, self.messages].iter().chain(&lists).map(|tally| tally.read).sum::<u64>()
+            + ordinary
+            + service
+            + temporary
     }
 }

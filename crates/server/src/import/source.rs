@@ -180,13 +180,14 @@ fn conversations(path: &Path, sender: &Sender<Found>) -> Result<(), ImportError>
 }
 
 fn conversation(columns: Map<String, Value>) -> Result<Found, Reason> {
-    match conversation::kind(&columns).unwrap_or(Kind::Ordinary) {
-        Kind::Room => {
-            let line = RoomLine::of_row(columns)
-                .map_err(|error| Reason::new("the row is no room", error.to_string()))?;
-            room::parse(line)
-        }
-        other => Ok(Found::Other(other)),
+    let line = |columns| {
+        RoomLine::of_row(columns).map_err(|error| Reason::new("the row is no room", error.to_string()))
+    };
+    match conversation::kind(&columns) {
+        Some(Kind::Room) => room::parse(line(columns)?),
+        Some(other) => Ok(Found::Other(other)),
+        // Without any sign it has to be a row at least: rooms may be hidden in something else.
+        None => line(columns).map(|_| Found::Other(Kind::Ordinary)),
     }
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::json;
 
-use super::{failure::Failure, stages::Stages, stop};
+use super::{failure::Failure, progress::Progress, stop};
 use crate::backup::{self, BackupError, CopyError, Made, Stage};
 
 pub(super) const HELP: &str = "\
@@ -45,19 +45,19 @@ pub(super) struct Backup {
 pub(super) fn run(backup: Backup) -> Result<(), Failure> {
     let Backup { data, out, json } = backup;
     let made = stop::until_stopped(move |stopped: &AtomicBool| {
-        let mut stages = Stages::begin();
-        backup::make(&data, &out, &mut |stage| follow(&mut stages, stage, stopped))
+        let progress = Progress::new();
+        backup::make(&data, &out, &mut |stage| follow(&progress, stage, stopped))
     })?;
     super::say(&if json { report(&made) } else { sentence(&made) })
 }
 
 /// Shows a stage, and says whether to go on.
-pub(super) fn follow(stages: &mut Stages, stage: Stage, stopped: &AtomicBool) -> ControlFlow<()> {
+pub(super) fn follow(progress: &Progress, stage: Stage, stopped: &AtomicBool) -> ControlFlow<()> {
     match stage {
-        Stage::Counting => stages.is_at("counting · 统计", None),
-        Stage::Copying { bytes, of } => stages.is_at("copying · 复制", Some((bytes, of))),
-        Stage::Checking => stages.is_at("checking · 检查", None),
-        Stage::Hashing { bytes, of } => stages.is_at("hashing · 校验", Some((bytes, of))),
+        Stage::Counting => progress.is_at("counting · 统计", None),
+        Stage::Copying { bytes, of } => progress.is_at("copying · 复制", Some((bytes, of))),
+        Stage::Checking => progress.is_at("checking · 检查", None),
+        Stage::Hashing { bytes, of } => progress.is_at("hashing · 校验", Some((bytes, of))),
     }
     if stopped.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -10,6 +10,7 @@ use super::{
     doctor::{self, Doctor},
     import::{self, Import},
     operator::Operator,
+    questions::{self, Questions},
     record::{self, Record},
     restore::{self, Restore},
 };
@@ -39,6 +40,12 @@ Examples / 示例:
   grandstand config check grandstand.toml
       Look for mistakes before a start or reload.
       启动或重新加载之前检查配置。
+  grandstand config questions > grandstand.toml
+      Coming from LeanCloud: its console settings as questions, a configuration as the answer.
+      从 LeanCloud 迁移：逐项询问控制台设置，生成配置文件。
+  grandstand doctor https://chat.example.com --app-id ID --app-key-file app.key
+      Check a deployment from outside, as the SDKs see it.
+      从外部检查部署。
   grandstand rooms list
       Ask a running server, here one that was started without configuration.
       查询正在运行的服务器。";
@@ -90,6 +97,9 @@ pub(super) enum ConfigCommand {
         /// The file · 配置文件
         file: PathBuf,
     },
+    /// Ask for the settings of an app's LeanCloud console, and print a configuration · 根据 LeanCloud 控制台设置生成配置文件
+    #[command(after_help = questions::HELP)]
+    Questions(Questions),
 }
 
 #[derive(Debug, Args)]

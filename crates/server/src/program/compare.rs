@@ -19,7 +19,7 @@ use super::{
     failure::Failure,
     operator::{duration, harmless_json, read_key, shown},
     progress::Progress,
-    record::server,
+    record::{server, trusting},
 };
 
 pub(super) const HELP: &str = "\
@@ -45,6 +45,9 @@ pub(super) struct Compare {
     /// The server to compare with · 要比较的服务器地址
     #[arg(long, value_name = "URL", value_parser = server)]
     to: Server,
+    /// PEM file of an authority to trust beside the public ones, as for `doctor` · 额外信任的根证书
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The app there · 该服务器上的应用 ID
     #[arg(long, value_name = "ID", env = "GRANDSTAND_APP_ID")]
     app_id: String,
@@ -73,7 +76,8 @@ pub(super) fn run(compare: Compare) -> Result<(), Failure> {
     let master_key = key(compare.key_file.as_deref(), "GRANDSTAND_MASTER_KEY")?;
     let app_key = key(compare.app_key_file.as_deref(), "GRANDSTAND_APP_KEY")?;
     let wait = compare.wait.unwrap_or(Duration::from_secs(5));
-    let Compare { to, app_id: app, ignore, keep_pauses, json, .. } = compare;
+    let Compare { to, ca, app_id: app, ignore, keep_pauses, json, .. } = compare;
+    let to = trusting(to, ca.as_deref())?;
     let settings = Settings { to, app, master_key, app_key, ignore, wait, keep_pauses };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Failure::Runtime)?;

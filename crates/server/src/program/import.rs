@@ -75,7 +75,7 @@ pub(super) fn run(import: Import) -> Result<(), Failure> {
         import.paths.iter().map(|path| import::source(path)).collect::<Result<_, _>>()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)?;
-    let aside = import.aside.unwrap_or_else(|| free_name(Path::new("aside.ndjson")));
+    let aside = free_name(import.aside.as_deref().unwrap_or(Path::new("aside.ndjson")));
     let began = Instant::now();
     let work = imported(&config, app, import.dry_run, aside, sources);
     let report = runtime.block_on(work)?;
@@ -122,12 +122,12 @@ impl From<ImportError> for Failure {
     }
 }
 
-/// The name, or one with a number that no file has yet.
+/// The name, or one with a number that no file has yet. Devices may be written to.
 fn free_name(name: &Path) -> PathBuf {
     let stem = name.file_stem().unwrap_or_default().to_string_lossy();
     let numbered = (2..).map(|number| name.with_file_name(format!("{stem}-{number}.ndjson")));
     let mut names = std::iter::once(name.to_owned()).chain(numbered);
-    names.find(|name| !name.exists()).unwrap_or_else(|| name.to_owned())
+    names.find(|name| !name.is_file()).unwrap_or_else(|| name.to_owned())
 }
 
 async fn imported(
@@ -166,7 +166,7 @@ impl Watch for Bar {
             Phase::Checking => "checking 校验",
             Phase::Rooms => "rooms 聊天室",
             Phase::Messages => "messages 消息",
-            Phase::Rules => "silences, blocks, roles 禁言、黑名单、角色",
+            Phase::Rules => "silences, blocks, roles and so on 禁言、黑名单、角色等",
         };
         self.0.begins(name, total);
     }
@@ -197,6 +197,13 @@ fn tell(report: &Report, took: Duration, json: bool) -> io::Result<()> {
     for source in &report.sources {
         writeln!(out, "from 来源: {}", source.escape_debug())?;
     }
+    for folder in &report.incomplete {
+        writeln!(
+            out,
+            "{} is not complete: its report.json says what it lacks, and the same export command gets the rest · 归档有缺失，详见其中的 report.json；再次执行同一条导出命令可补全",
+            folder.display()
+        )?;
+    }
     writeln!(out, "into 应用: {}", report.app.escape_debug())?;
     let kinds = [
         ("rooms 聊天室", report.rooms),
@@ -206,6 +213,11 @@ fn tell(report: &Report, took: Duration, json: bool) -> io::Result<()> {
         ("roles 角色", report.roles),
     ];
     for (name, tally) in kinds {
+        writeln!(out, "{name}: {}", sentence(&tally, report.dry_run))?;
+    }
+    let of_grandstand =
+        [("switches 开关", report.switches), ("bans 封禁", report.bans), ("words 敏感词", report.words)];
+    for (name, tally) in of_grandstand.into_iter().filter(|(_, tally)| tally.read > 0) {
         writeln!(out, "{name}: {}", sentence(&tally, report.dry_run))?;
     }
     let others = report.conversations;
@@ -264,5 +276,6 @@ mod tests {
         assert_eq!(free_name(&name), name);
         std::fs::write(&name, "").unwrap();
         assert_eq!(free_name(&name), folder.path().join("aside-2.ndjson"));
+        assert_eq!(free_name(Path::new("/dev/null")), Path::new("/dev/null"));
     }
 }

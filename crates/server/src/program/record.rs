@@ -3,7 +3,7 @@
 use std::{
     io::{self, Write},
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use clap::Args;
@@ -14,7 +14,7 @@ use grandstand_rehearse::{
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::failure::Failure;
+use super::{doctor::authorities, failure::Failure};
 
 pub(super) const HELP: &str = "\
 Point the app's server URL at the address of --listen. Discovery, the WebSocket and REST calls go on to --to unchanged;
@@ -35,6 +35,9 @@ pub(super) struct Record {
     /// The server that they mean: LeanCloud's or Grandstand's URL · 上游服务器地址
     #[arg(long, value_name = "URL", value_parser = server)]
     to: Server,
+    /// PEM file of an authority to trust beside the public ones, as for `doctor` · 额外信任的根证书
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// The recording, a file that does not exist yet · 录制文件，须尚不存在
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -44,6 +47,14 @@ pub(super) struct Record {
     /// The closing figures as JSON · 结束时以 JSON 输出统计
     #[arg(long)]
     json: bool,
+}
+
+/// A server, whose certificate may come from the authorities in a file, too.
+pub(super) fn trusting(server: Server, ca: Option<&Path>) -> Result<Server, Failure> {
+    Ok(match ca {
+        Some(file) => server.trusting(authorities(file)?),
+        None => server,
+    })
 }
 
 /// A URL of a server, for clap.
@@ -63,7 +74,8 @@ pub(super) fn run(record: Record) -> Result<(), Failure> {
 async fn recorded(record: Record) -> Result<Totals, Failure> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Runtime)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Runtime)?;
-    let Record { listen, to, out, keep_texts, .. } = record;
+    let Record { listen, to, ca, out, keep_texts, .. } = record;
+    let to = trusting(to, ca.as_deref())?;
     let to_url = to.to_string();
     let made_by = format!("grandstand {}", env!("CARGO_PKG_VERSION"));
     let settings = Settings { listen, to, out: out.clone(), keep_texts, made_by };

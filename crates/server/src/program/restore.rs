@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::HumanCount;
 use serde_json::json;
 
-use super::{backup::follow, failure::Failure, stages::Stages, stop};
+use super::{backup::follow, failure::Failure, progress::Progress, stop};
 use crate::backup::{self, Restored};
 
 pub(super) const HELP: &str = "\
@@ -38,8 +38,8 @@ pub(super) fn run(restore: Restore) -> Result<(), Failure> {
     let Restore { backup, data, json } = restore;
     let place = data.clone();
     let restored = stop::until_stopped(move |stopped: &AtomicBool| {
-        let mut stages = Stages::begin();
-        backup::restore(&backup, &data, &mut |stage| follow(&mut stages, stage, stopped))
+        let progress = Progress::new();
+        backup::restore(&backup, &data, &mut |stage| follow(&progress, stage, stopped))
     })?;
     let Restored { mark, facts, has_development_app } = restored;
     if json {

@@ -9,10 +9,14 @@ mod desk;
 mod everything;
 #[path = "../../../migrate/tests/stand_in/faults.rs"]
 mod faults;
+#[path = "../../../migrate/tests/stand_in/keys.rs"]
+mod keys;
 mod killed;
 #[path = "../../../migrate/tests/stand_in/leancloud.rs"]
 #[expect(dead_code, reason = "the exports within this process need more of it")]
 mod leancloud;
+#[path = "../../../migrate/tests/stand_in/query.rs"]
+mod query;
 mod round_trip;
 #[path = "../program/running.rs"]
 #[expect(dead_code, reason = "the program's tests need more of it")]
@@ -31,7 +35,7 @@ use tempfile::TempDir;
 /// The command, with what it needs in its environment; all of it goes into `archive`.
 fn export(folder: &TempDir, from: &str) -> Command {
     let mut command = desk::operator(folder);
-    command.env("GRANDSTAND_APP_ID", leancloud::APP).env("GRANDSTAND_MASTER_KEY", leancloud::MASTER_KEY);
+    command.env("GRANDSTAND_APP_ID", keys::APP).env("GRANDSTAND_MASTER_KEY", keys::MASTER_KEY);
     command.args(["export", "--from", from, "--out", "archive", "--rate", "60000"]);
     command
 }

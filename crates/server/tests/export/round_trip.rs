@@ -53,6 +53,13 @@ fn nobody_is_locked_in() {
     put(&desk, &format!("{room}/blacklists"), &json!({ "client_ids": ["out-today"], "ttl": 80_000 }));
     put(&desk, &format!("{room}/member-infos"), &json!({ "clientId": "boss", "role": "Owner" }));
     put(&desk, &format!("{room}/member-infos"), &json!({ "clientId": "helper", "role": "Manager" }));
+    desk.ok(&["rooms", "mute-all", room, "--for", "20h", "--allow", "ann"]);
+    desk.ok(&["rooms", "slow-mode", room, "30s"]);
+    desk.ok(&["rooms", "freeze", room]);
+    desk.ok(&["ban", "troll", "--reason", "刷屏", "--for", "20h", "--yes"]);
+    desk.ok(&["ban", "--address", "192.0.2.0/24", "--yes"]);
+    std::fs::write(desk.folder.path().join("words.txt"), "刷单\nCasino\n").unwrap();
+    desk.ok(&["words", "load", "words.txt"]);
     let first = desk.folder.path().join("first");
     desk.ok(&["export", "--out", "first"]);
 
@@ -70,7 +77,16 @@ fn nobody_is_locked_in() {
     other.ok(&["export", "--out", "second"]);
     let second = other.folder.path().join("second");
 
-    for section in [Section::Rooms, Section::Messages, Section::Silences, Section::Blocks, Section::Roles] {
+    for section in [
+        Section::Rooms,
+        Section::Messages,
+        Section::Silences,
+        Section::Blocks,
+        Section::Roles,
+        Section::Switches,
+        Section::Bans,
+        Section::Words,
+    ] {
         let (before, after) = (lines(&first, section), lines(&second, section));
         assert!(!before.is_empty(), "{section:?}");
         assert_eq!(after, before, "{section:?}");

@@ -7,7 +7,8 @@ use serde_json::Value;
 use crate::{
     desk::run,
     everything::Everything,
-    leancloud::{APP, Habits, LeanCloud, MASTER_KEY},
+    keys::{APP, APP_KEY, MASTER_KEY},
+    leancloud::{Habits, LeanCloud},
     world::{Size, World},
 };
 
@@ -47,7 +48,13 @@ async fn a_failure_says_what_to_do() {
         assert!(!said.err.contains(MASTER_KEY), "{}", said.err);
     };
     fails(crate::export(&folder, &url).env("GRANDSTAND_MASTER_KEY", "wrong"), 1, "is not that app's");
+    fails(crate::export(&folder, &url).env("GRANDSTAND_MASTER_KEY", APP_KEY), 1, "not its App Key");
     fails(crate::export(&folder, &url).env("GRANDSTAND_APP_ID", "unknown"), 1, "It has no app unknown");
+    assert_eq!(
+        fs::read_dir(folder.path().join("archive")).map_or(0, Iterator::count),
+        0,
+        "nothing is written"
+    );
     fails(crate::export(&folder, &url).args(["--room", "nowhere"]), 2, "no chat room nowhere");
     fails(&mut crate::export(&folder, "http://127.0.0.1:1"), 1, "cannot reach");
     fails(&mut crate::export(&folder, "127.0.0.1"), 2, "is no server URL");

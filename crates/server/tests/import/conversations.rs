@@ -51,6 +51,19 @@ async fn rooms_are_taken_and_other_conversations_are_counted() {
     assert!(without_dates.created_at > Millis(THEN) && without_dates.updated_at == without_dates.created_at);
 }
 
+/// Such as an answer of REST that somebody has saved: the rooms in it are not passed over as one conversation.
+#[tokio::test]
+async fn what_is_no_row_of_the_table_is_set_aside() {
+    let folder = TempDir::new().unwrap();
+    let (file, data) = (folder.path().join("rows.json"), folder.path().join("data"));
+    fs::write(&file, "{\"results\":[{\"objectId\":\"r\",\"tr\":true}]}\n{}\n{\"objectId\":\"s\"}\n").unwrap();
+    let report = import(&data, &[&file]).await.unwrap();
+    assert_eq!((report.rooms.aside, report.conversations.ordinary), (2, 1));
+    let rows = aside(&report);
+    assert_eq!(rows[0]["row"]["results"][0]["objectId"], "r");
+    assert!(rows.iter().all(|row| row["reason"] == "the row is no room: it has no id"), "{rows:?}");
+}
+
 /// Rooms of all sources come first: messages of one find their room in another.
 #[tokio::test]
 async fn messages_find_their_rooms_in_another_source() {

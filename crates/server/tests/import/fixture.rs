@@ -4,11 +4,12 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use grandstand::{
     import::{Import, ImportError, Phase, Report, Watch, source},
-    store::{ModerationStore, RoleRow, SqliteStore, Store, StoredMessage},
+    store::{ModerationStore, OpenError, RoleRow, SqliteStore, Store, StoredMessage},
 };
 use grandstand_migrate::archive::{
     About, ArchiveWriter, MessageLine, RestrictionLine, RoleLine, RoomLine, Rooms, Source, SourceKind,
@@ -39,7 +40,7 @@ impl Watch for Silent {
 
 /// Imports into a folder's store.
 pub(crate) async fn import(folder: &Path, paths: &[&Path]) -> Result<Report, ImportError> {
-    let store = SqliteStore::open(folder).unwrap();
+    let store = open(folder).await;
     let sources = paths.iter().map(|path| source(path)).collect::<Result<_, _>>()?;
     let report = Import::new(Some(&store), app(), folder.join("aside"), &Silent).run(sources).await;
     store.close().await.unwrap();
@@ -128,7 +129,7 @@ pub(crate) struct Held {
 
 /// All that the store of a folder holds of the app.
 pub(crate) async fn everything(folder: &Path) -> BTreeMap<RoomId, Held> {
-    let store = SqliteStore::open(folder).unwrap();
+    let store = open(folder).await;
     let mut held = BTreeMap::new();
     let mut after = None;
     loop {
@@ -143,6 +144,16 @@ pub(crate) async fn everything(folder: &Path) -> BTreeMap<RoomId, Held> {
     }
     store.close().await.unwrap();
     held
+}
+
+/// A program that another test starts has the folder's lock, too, until it has become that program.
+async fn open(folder: &Path) -> SqliteStore {
+    loop {
+        match SqliteStore::open(folder) {
+            Err(OpenError::Held { .. }) => tokio::time::sleep(Duration::from_millis(5)).await,
+            opened => return opened.unwrap(),
+        }
+    }
 }
 
 async fn of_room(store: &SqliteStore, id: &RoomId) -> Held {

@@ -6,3 +6,4 @@ mod archive;
 mod conversations;
 mod fixture;
 mod program;
+mod rules;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::process::ExitStatusExt,
+    os::unix::{fs::PermissionsExt, process::ExitStatusExt},
     path::Path,
     process::{Command, Output, Stdio},
     time::{Duration, Instant},
@@ -130,6 +130,37 @@ fn the_report_says_what_was_done() {
     assert_eq!(report["messages"]["known"], 1);
     assert_eq!(report["aside"], "aside-2.ndjson", "the older file is kept");
     assert!(report["seconds"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_file_that_is_there_is_kept_whatever_its_name() {
+    let folder = TempDir::new().unwrap();
+    let mut rows = writer(&folder.path().join("archive"));
+    rows.message(&text("lost", "nowhere", THEN)).unwrap();
+    finish(rows);
+    fs::write(folder.path().join("rows.json"), "mine").unwrap();
+    let arguments = ["archive", "--app-id", "app", "--dry-run", "--json", "--aside", "rows.json"];
+    let report: Value = serde_json::from_slice(&run(folder.path(), &arguments).stdout).unwrap();
+    assert_eq!(report["aside"], "rows-2.ndjson");
+    assert_eq!(fs::read_to_string(folder.path().join("rows.json")).unwrap(), "mine");
+    let mode = fs::metadata(folder.path().join("rows-2.ndjson")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn an_archive_that_lacks_something_is_named() {
+    let folder = TempDir::new().unwrap();
+    for (name, complete) in [("whole", true), ("part", false)] {
+        let rows = writer(&folder.path().join(name));
+        rows.finish(&json!(null), &json!({}), None, complete).unwrap();
+    }
+    let arguments = ["whole", "part", "--app-id", "app", "--data", "data"];
+    let words = text_of(&run(folder.path(), &arguments).stdout);
+    assert!(words.contains("part is not complete") && words.contains("report.json"), "{words}");
+    assert!(!words.contains("whole is not complete"), "{words}");
+    let report: Value =
+        serde_json::from_slice(&run(folder.path(), &[&arguments[..], &["--json"]].concat()).stdout).unwrap();
+    assert_eq!(report["incomplete"], json!(["part"]));
 }
 
 #[test]

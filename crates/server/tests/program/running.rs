@@ -78,7 +78,8 @@ impl Running {
             }
         }
         let mut server = Self { child, public: NOWHERE, admin: NOWHERE, announcement, log };
-        let ready = server.wait_for_log(" ready ");
+        // A word list can be ready, too.
+        let ready = server.wait_for_log(" bind=");
         let address = |field| {
             let text = ready.split_whitespace().find_map(|word| word.strip_prefix(field)).unwrap();
             text.parse().unwrap()

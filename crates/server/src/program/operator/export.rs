@@ -29,7 +29,8 @@ At the end every file is read back, and some rooms are read again; report.json s
   grandstand export --from https://YOUR_DOMAIN --app-id ID --key-file FILE --out later --since 2026-11-23T08:00:00Z
 
 The master key comes from --key-file, else from GRANDSTAND_MASTER_KEY; never from the command line, which others see.
-Master Key 来自 --key-file 或环境变量 GRANDSTAND_MASTER_KEY。
+Whoever gives the App Key instead, another app's key, or another app's address, is refused (401) before anything is written.
+Master Key 来自 --key-file 或环境变量 GRANDSTAND_MASTER_KEY。误用 App Key、其他应用的密钥或地址时，服务器会拒绝（401），此时不会写入任何内容。
 
 Exit codes / 退出码: 0 complete 完整, 1 failed, or something is missing 失败或有缺失, 2 wrong use 用法错误.";
 
@@ -59,7 +60,7 @@ pub(in crate::program) struct Export {
     /// How messages are read: in one stream of the app (the default), or room by room · 按整个应用读取，或逐个聊天室读取
     #[arg(long, value_name = "app|room", hide_possible_values = true)]
     by: Option<By>,
-    /// What to leave out: silences, blocks, roles (each costs a request a room) · 不导出的名单
+    /// What to leave out: silences, blocks, roles, switches (each costs a request a room), bans, words · 不导出的名单
     #[arg(long, value_name = "LISTS", value_delimiter = ',', hide_possible_values = true)]
     without: Vec<Left>,
     /// What is checked at the end: files; some rooms again, too (the default); all rooms again · 结束时校验的范围
@@ -87,6 +88,9 @@ enum Left {
     Silences,
     Blocks,
     Roles,
+    Switches,
+    Bans,
+    Words,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -145,8 +149,14 @@ pub(super) async fn run(
 impl Export {
     fn into_options(self, app: &str) -> Options {
         let without = |(left, list)| self.without.contains(&left).then_some(list);
-        let lists =
-            [(Left::Silences, List::Silences), (Left::Blocks, List::Blocks), (Left::Roles, List::Roles)];
+        let lists = [
+            (Left::Silences, List::Silences),
+            (Left::Blocks, List::Blocks),
+            (Left::Roles, List::Roles),
+            (Left::Switches, List::Switches),
+            (Left::Bans, List::Bans),
+            (Left::Words, List::Words),
+        ];
         let without = lists.into_iter().filter_map(without).collect();
         Options {
             app: app.to_owned(),
@@ -186,6 +196,12 @@ fn summary(exported: &Exported, out: &str) -> String {
         counts.roles,
         if exported.manifest.complete { "完成" } else { "有缺失" }
     ));
+    if counts.switches + counts.bans + counts.words > 0 {
+        lines.push(format!(
+            "Switches of {} rooms, {} bans and {} words, too.",
+            counts.switches, counts.bans, counts.words
+        ));
+    }
     let others = report.other_conversations;
     if others.ordinary + others.service + others.temporary > 0 {
         lines.push(format!(
@@ -207,6 +223,12 @@ fn summary(exported: &Exported, out: &str) -> String {
         "Checked: every file; {} of {} pages joined without a gap; {} rooms read again, which added {} messages.",
         pages.proven, pages.pages, checks.rooms, checks.added
     ));
+    if report.calls.mended > 0 {
+        lines.push(format!(
+            "{} answers held text that is no Unicode, such as half of an emoji: U+FFFD stands in its place. 非法字符已替换为 U+FFFD。",
+            report.calls.mended
+        ));
+    }
     lines.extend(report.not_told.iter().map(|sentence| format!("Not told: {sentence}.")));
     if let Some(since) = &report.next_since {
         lines.push(format!(

@@ -1,5 +1,8 @@
 //! A copy of the database while a server may write to it: one moment of it, page by page.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     fs::{self, File},
     io,
@@ -107,6 +110,11 @@ const SYNC_EVERY: u64 = 16 * 1024 * 1024;
 /// The copy shows the moment at which it began. As long as it lasts, the server's log cannot be emptied and grows by
 /// what the server writes. On failure, a part of the file may be there.
 pub(crate) fn copy(folder: &Path, to: &Path, watch: &mut Watch<'_>) -> Result<Copied, CopyError> {
+    copy_beside(free, folder, to, watch)
+}
+
+/// The same beside a server whose disk has as much left as `free` says.
+fn copy_beside(free: Free, folder: &Path, to: &Path, watch: &mut Watch<'_>) -> Result<Copied, CopyError> {
     let from = folder.join(DATABASE);
     if !from.is_file() {
         return Err(CopyError::NoDatabase(folder.to_owned()));
@@ -124,7 +132,7 @@ pub(crate) fn copy(folder: &Path, to: &Path, watch: &mut Watch<'_>) -> Result<Co
     check_version(&source, &from)?;
     told(watch, Stage::Counting)?;
     let facts = count(&source).map_err(read)?;
-    let mut pace = Pace::new(folder);
+    let mut pace = Pace::new(folder, free);
     let bytes = copy_pages(&source, &from, to, &mut pace, watch)?;
     source.execute_batch("COMMIT").map_err(read)?;
     empty_log(&mut source);
@@ -253,6 +261,8 @@ fn has_space(to: &Path, needed: u64) -> Result<(), CopyError> {
 }
 
 /// Bytes that can still be written where a folder is, if that can be known.
+type Free = fn(&Path) -> Option<u64>;
+
 fn free(folder: &Path) -> Option<u64> {
     let system = rustix::fs::statvfs(folder).ok()?;
     Some(system.f_bavail * system.f_frsize)
@@ -283,6 +293,7 @@ fn stand_alone(file: &Path) -> Result<(), CopyError> {
 /// Between the server that wants the disk and the log that grows until this is done.
 struct Pace {
     folder: PathBuf,
+    free: Free,
     /// Asked for by name only: closing a second handle to a file of SQLite would give up its locks.
     log: PathBuf,
     before: u64,
@@ -290,16 +301,16 @@ struct Pace {
 }
 
 impl Pace {
-    fn new(folder: &Path) -> Self {
-        let log = folder.join(format!("{DATABASE}-wal"));
+    fn new(folder: &Path, free: Free) -> Self {
+        let log = log(folder);
         let before = size(&log);
-        Self { folder: folder.to_owned(), log, before, grew: 0 }
+        Self { folder: folder.to_owned(), free, log, before, grew: 0 }
     }
 
     fn pause(&mut self, step: Duration) -> Result<(), CopyError> {
         self.grew = self.grew.max(size(&self.log).saturating_sub(self.before));
         // The server needs as much again to empty its log into the database.
-        if let Some(free) = free(&self.folder)
+        if let Some(free) = (self.free)(&self.folder)
             && free < self.grew
         {
             return Err(CopyError::LogGrows { grown: self.grew, free });
@@ -309,6 +320,10 @@ impl Pace {
         }
         Ok(())
     }
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join(format!("{DATABASE}-wal"))
 }
 
 fn size(file: &Path) -> u64 {

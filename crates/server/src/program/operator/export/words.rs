@@ -68,8 +68,21 @@ pub(super) fn incomplete(report: &Report, out: &Path) -> Trouble {
 
 fn refused(refusal: Refusal, keys: &Keys) -> Trouble {
     let Refusal { path, status, code, words } = refusal;
+    let server = format!("the server, asked for {path},");
+    if matches!(status, 401 | 403) {
+        return said(
+            &format!(
+                "{server} answered {status}: {}. It has no app {}, or the master key from {} is not that app's. It takes the \
+                 app's Master Key, not its App Key, and the API address of that very app (--from)",
+                shown(words.trim_end_matches('.')),
+                shown(&keys.app),
+                keys.source
+            ),
+            "服务器不认这个密钥：请检查 --app-id，确认用的是该应用的 Master Key（不是 App Key），并且 --from 是该应用自己的 API 地址。",
+        );
+    }
     Trouble::Refused(Box::new(Refused {
-        server: format!("the server, asked for {path},"),
+        server,
         app: keys.app.clone(),
         source: keys.source.clone(),
         status,
