@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { text as all } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { eventually, withDeadline } from '../support/wait.js';
 import { toml } from './config.js';
@@ -137,7 +138,17 @@ class Server {
     return code;
   }
 
-  /** Takes the process away without a word to it. */
+  /** Runs `grandstand export` on the running server, into a folder that is not there yet. */
+  async export(folder, ...flags) {
+    const child = spawn(binary(), ['export', '--from', this.url, '--app-id', APP.id, '--out', folder, '--json', ...flags], {
+      env: { ...process.env, GRANDSTAND_MASTER_KEY: APP.master_key },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const [report, told] = await Promise.all([all(child.stdout), all(child.stderr), once(child, 'close')]);
+    if (child.exitCode !== 0) throw new Error(`the export ended with ${child.exitCode}: ${told}`);
+    return JSON.parse(report);
+  }
+
   /** Runs `grandstand import` on the data folder while the server is stopped; resolves with its report. */
   async import(...paths) {
     const data = path.join(this.#folder, 'data');
@@ -145,13 +156,12 @@ class Server {
     const child = spawn(binary(), ['import', ...paths, '--data', data, '--app-id', APP.id, '--aside', aside, '--json'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk) => (text += chunk));
-    const [code] = await once(child, 'close');
+    const [report, [code]] = await Promise.all([all(child.stdout), once(child, 'close')]);
     if (code !== 0) throw new Error(`the import ended with ${code}`);
-    return JSON.parse(text);
+    return JSON.parse(report);
   }
 
+  /** Takes the process away without a word to it. */
   async kill() {
     const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null) return;

@@ -56,6 +56,11 @@ class Relay {
     for (const line of this.#lines) line.release();
   }
 
+  /** From now on new sockets lead to another server; those that are open stay where they are. */
+  leadTo(server) {
+    this.server = server;
+  }
+
   /** Bytes that have left the server and that no client has read. */
   get heldBytes() {
     return [...this.#lines].reduce((sum, line) => sum + line.heldBytes, 0);

@@ -61,6 +61,21 @@ it('has an event stream for Swift, and it is empty', async () => {
   await guest.leave();
 });
 
+it('says nothing of who comes and goes', async () => {
+  for (const Family of [Swift, CSharp, ObjectiveC, OldObjectiveC]) {
+    const { guest, host, room } = await guestAndHost(Family);
+    const passer = await Family.logIn(server);
+    await passer.join(room.id);
+    await passer.quit(room.id);
+    await passer.join(room.id);
+    await passer.leave();
+    await host.say(room, 'who was that?');
+    await guest.hears('who was that?');
+    // It takes any push that is no message for a fault.
+    await guest.leave();
+  }
+});
+
 it('tells C# of what it is a member', async () => {
   const { guest, room } = await guestAndHost(CSharp);
   const other = '0123456789abcdef01234567';

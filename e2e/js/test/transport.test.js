@@ -161,6 +161,25 @@ describe('frames', () => {
     stranger.line.cut();
   });
 
+  it('refuses LiveQuery and the commands of 2016 in words', async () => {
+    const { line, frames } = await rawSocket(server.wsUrl, { protocol: 'lc.json.3' }, json);
+    const say = (frame) => line.send(JSON.stringify({ appId: server.appId, peerId: 'tom', ...frame }));
+    const answer = (i) => frames.find((frame) => frame.i === i, `answer ${i}`);
+    say({ cmd: 'login', service: 1, installationId: 'a-browser', i: 1 });
+    assert.equal((await answer(1)).cmd, 'error');
+    say({ cmd: 'session', op: 'open', i: 2 });
+    assert.equal((await answer(2)).op, 'opened');
+    say({ cmd: 'session', op: 'add', sessionPeerIds: ['bob'], i: 3 });
+    say({ cmd: 'presence', sessionPeerIds: ['bob'], i: 4 });
+    say({ cmd: 'room', op: 'join', roomId: 'group', i: 5 });
+    for (const i of [3, 4, 5]) {
+      const refusal = await answer(i);
+      assert.deepEqual([refusal.cmd, refusal.code], ['error', 4300], JSON.stringify(refusal));
+      assert.ok(refusal.reason);
+    }
+    line.cut();
+  });
+
   it('answers an echo with its serial, or without if it has none', async () => {
     const { line, frames } = await open();
     line.send(encode({ cmd: 'echo', i: 77 }));
