@@ -40,8 +40,9 @@ const IN_FLIGHT: usize = 32;
 /// Messages of a publisher at least: more than a member who does not read can be kept.
 const LEAST: usize = 1500;
 
-/// HIGH messages of a publisher into one room: together no more than a member gets that returns.
-const HIGH: usize = 3000;
+/// HIGH messages of a publisher into one room: together no more than a member gets that returns, who gets what fits in
+/// 120 bytes for each of `limits.replay` (40,000), a message counting as its text and 120 bytes.
+const HIGH: usize = 120 * 40_000 / (FILLER + 200) / PUBLISHERS;
 
 /// Bytes of text beside a message's name.
 const FILLER: usize = 4000;
